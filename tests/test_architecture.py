@@ -1,0 +1,77 @@
+"""The house, guarded: which way imports may run, and which library may live where."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent / "facerec"
+FLOORS = [
+    "errors version",
+    "records",
+    "settings images geometry runtime",
+    "cnn metrics",
+    "learning",
+    "detection segmentation style faces gallery",
+    "calibration recognition training evaluation",
+    "cli server",
+]
+LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names.split()}
+HOME = {
+    "torch": "cnn learning detection segmentation style faces training",
+    "PIL": "images",
+    "onnxruntime": "runtime",
+    "sqlalchemy": "gallery",
+    "alembic": "gallery",
+    "faiss": "gallery",
+    "click": "cli",
+    "rich": "cli",
+}
+FORBIDDEN_CALLS = {"eval", "exec", "read_index"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module name that a file imports, also inside functions; a relative one starts with a dot."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
+
+
+def violations(root: Path) -> Iterator[str]:
+    """Imports that go up or sideways, relative imports, and libraries outside their home."""
+    for file in sorted(root.rglob("*.py")):
+        here = file.relative_to(root).with_suffix("").parts[0]
+        if here.startswith("__"):
+            continue  # __init__ and __main__ stand above the floors
+        for name in imports(file):
+            top, _, rest = name.partition(".")
+            there = rest.split(".")[0]
+            upward = top == root.name and there != here and LEVEL.get(there, 99) >= LEVEL[here]
+            astray = top in HOME and here not in HOME[top].split()
+            if upward or astray or not top:
+                yield f"{file.relative_to(root)} may not import {name}"
+
+
+def test_imports_only_go_down() -> None:
+    assert list(violations(ROOT)) == []
+
+
+def test_the_guard_itself_sees_an_upward_import(tmp_path: Path) -> None:
+    package = tmp_path / "facerec"
+    (package / "gallery").mkdir(parents=True)
+    (package / "gallery" / "a.py").write_text("from facerec.cli import main\nimport PIL.Image\nfrom . import b\n")
+    assert len(list(violations(package))) == 3
+
+
+def test_nothing_runs_or_unpickles_what_a_user_gave() -> None:
+    found = []
+    for file in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in FORBIDDEN_CALLS and not (name == "eval" and isinstance(node.func, ast.Attribute)):
+                    found.append(f"{file.name}:{node.lineno} calls {name}")
+        found += [f"{file.name} imports {m}" for m in imports(file) if m.split(".")[0] in FORBIDDEN_MODULES]
+    assert found == []

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "facerec"
 FLOORS = [
     "errors version",
-    "records",
+    "records digest",
     "settings images geometry runtime",
     "cnn metrics",
     "learning",

@@ -1,0 +1,76 @@
+"""How far a measured rate can be trusted when the trials are independent.
+
+Pairs that share a subject are not: `facerec.metrics.bootstrap` is for those, with this as its floor.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from facerec.errors import InvalidInput
+from facerec.metrics.beta import beta_quantile
+from facerec.metrics.scores import require_rate
+
+LEVEL = 0.95
+RULE_OF_THREE = 3.0  # -ln(0.05) = 2.996: none seen in n trials bounds the rate by 3 / n at 95 %
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where the true rate lies, with probability `level`; low and high are shares, 0..1."""
+
+    low: float
+    high: float
+    level: float = LEVEL
+
+    def __contains__(self, rate: float) -> bool:
+        return self.low <= rate <= self.high
+
+    def covering(self, other: Interval) -> Interval:
+        """The narrowest interval that holds both."""
+        return Interval(min(self.low, other.low), max(self.high, other.high), min(self.level, other.level))
+
+    def as_list(self) -> list[float]:
+        return [self.low, self.high]
+
+
+def clopper_pearson(events: int, trials: int, level: float = LEVEL) -> Interval:
+    """Exact interval of a rate seen as `events` in `trials` independent trials (Clopper and Pearson, 1934).
+
+    Raises InvalidInput unless 0 <= events <= trials and trials >= 1.
+
+    >>> round(clopper_pearson(0, 3000).high, 5)
+    0.00123
+    """
+    require_rate("the level of an interval", level)
+    if not 0 <= events <= trials or trials < 1:
+        raise InvalidInput(f"{events} events in {trials} trials is no rate")
+    tail = (1 - level) / 2
+    low = beta_quantile(tail, events, trials - events + 1) if events else 0.0
+    high = beta_quantile(1 - tail, events + 1, trials - events) if events < trials else 1.0
+    return Interval(low, high, level)
+
+
+def rule_of_three(trials: int) -> float:
+    """The rate that `trials` independent trials without one event do not exclude, at 95 %: 3 / n.
+
+    So it is also the lowest rate that this many trials can show.
+
+    >>> rule_of_three(3000)
+    0.001
+    """
+    if trials < 1:
+        raise InvalidInput("a rate needs at least one trial")
+    return RULE_OF_THREE / trials
+
+
+def subjects_needed(rate: float) -> int:
+    """The fewest subjects, one picture each, whose impostor pairs can show `rate` by the rule of three.
+
+    >>> [subjects_needed(rate) for rate in (1e-3, 1e-4, 1e-5, 1e-7)]
+    [78, 246, 776, 7747]
+    """
+    require_rate("a rate", rate)
+    pairs = RULE_OF_THREE / rate
+    return math.ceil((1 + math.sqrt(1 + 8 * pairs)) / 2)

@@ -1,0 +1,68 @@
+"""Face detectors, by name. A detector is any callable from a picture to its faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from facerec.digest import read_verified
+from facerec.errors import InvalidInput
+from facerec.faces.download import fetch
+from facerec.faces.mtcnn import Mtcnn
+from facerec.faces.yunet import YuNet
+from facerec.records import Faces, Image
+from facerec.runtime import open_graph
+
+
+class Detector(Protocol):
+    def __call__(self, image: Image) -> Faces:
+        """All faces of a picture, best score first: (H, W, 3) uint8 RGB, upright -> Faces in its pixels."""
+
+
+def mtcnn(source: str) -> Detector:
+    """`mtcnn`: the default; its weights come with facenet-pytorch."""
+    if source:
+        raise InvalidInput(f"the detector mtcnn takes nothing after its name, got {source!r}")
+    return Mtcnn()
+
+
+def yunet(source: str) -> Detector:
+    """`yunet:PATH` or `yunet:URL`, with `#sha256=DIGEST` behind it: a path may, an address must."""
+    if not source:
+        raise InvalidInput(
+            "the detector yunet needs its weights: yunet:FILE.onnx or yunet:https://...#sha256=DIGEST"
+        )
+    return YuNet(open_graph(_weights(source)))
+
+
+DETECTORS: dict[str, Callable[[str], Detector]] = {"mtcnn": mtcnn, "yunet": yunet}
+
+
+def create_detector(spec: str = "mtcnn") -> Detector:
+    """The detector that `spec` names: NAME, or NAME:SOURCE where it needs weights.
+
+    Raises InvalidInput for an unknown name or a source that the detector cannot use, MissingPart when the weights
+    cannot be had, and DamagedFile when they are not what their digest says.
+    """
+    name, _, source = spec.partition(":")
+    if name not in DETECTORS:
+        raise InvalidInput(f"no detector {name!r}; known: {', '.join(sorted(DETECTORS))}")
+    return DETECTORS[name](source)
+
+
+def _weights(source: str) -> bytes | Path:
+    """The content of PATH or URL, checked where a digest stands behind it; a path without one as it is."""
+    place, _, digest = source.partition("#sha256=")
+    remote = "://" in place
+    if not digest and remote:
+        raise InvalidInput(f"weights from an address need their digest: {place}#sha256=DIGEST")
+    if digest and not _is_digest(digest):
+        raise InvalidInput(f"a sha256 is 64 hex digits, not {digest!r}")
+    if remote:
+        return fetch(place, digest)
+    return read_verified(Path(place), digest) if digest else Path(place)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdefABCDEF")

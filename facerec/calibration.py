@@ -60,8 +60,8 @@ def measure_operating_points(
 def balanced(labels: Sequence[str], most: int, rng: np.random.Generator) -> Int64:
     """Rows of at most `most` pictures of each subject, chosen by chance: rising row numbers (at most N,) int64.
 
-    Where a few subjects have most of the pictures, their pairs drown all others': with at most 20 or 30 each, the same
-    people bear out lower error rates.
+    Where a few subjects have most of the pictures, their pairs drown all others': with at most 20 or 30 each, the
+    same people bear out lower error rates.
     """
     if most < 1:
         raise InvalidInput(f"at least one picture of each subject is needed, got {most}")
@@ -138,7 +138,9 @@ def _measure(compared: _Compared, drawn: Float64, target: float, encoder: str, e
         false_matches=false_matches,
         effective_errors=worth,
         fmr_interval=bootstrap.percentiles(rates).covering(naive),
-        fnmr_interval=bootstrap.rate_interval(drawn, compared.genuine_subject, compared.genuine_subject, miss),
+        fnmr_interval=bootstrap.counted_rate(
+            drawn, compared.genuine_subject, compared.genuine_subject, miss
+        ).interval,
     )
 
 
@@ -157,6 +159,6 @@ def _require_independent(target: float, compared: _Compared, false: Bools, worth
     pairs = {frozenset(pair) for pair in zip(high.first[false].tolist(), high.second[false].tolist(), strict=True)}
     raise InvalidInput(
         f"the {int(false.sum())} false matches at a false match rate of {target:.1e} come from {len(pairs)} pairs "
-        f"of subjects and are worth {worth if pairs else 0:.1f} independent ones, {LEAST_EFFECTIVE_ERRORS:.0f} are "
-        f"needed: {len(compared.pictures)} subjects are too few, {subjects_needed(target)} are a good start"
+        f"of subjects and are worth {worth if pairs else 0:.1f} independent ones, {LEAST_EFFECTIVE_ERRORS:.0f} "
+        f"are needed: {len(compared.pictures)} subjects are too few, {subjects_needed(target)} are a good start"
     )

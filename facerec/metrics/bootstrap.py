@@ -2,9 +2,9 @@
 
 Two pairs with a subject in common are not independent trials, so an interval over pairs is too narrow. Each
 resample draws as many subjects as there are, with replacement. A pair of two subjects then counts as often as the
-product of how often each was drawn, a pair of pictures of one subject as often as that subject was (Bolle, Ratha and
-Pankanti, 2004; products err on the safe side: Owen, 2007). Subjects are numbers from 0; `drawn` is (R, S): how often
-each resample drew each subject.
+product of how often each was drawn, a pair of pictures of one subject as often as that subject was (Bolle, Ratha
+and Pankanti, 2004; products err on the safe side: Owen, 2007). Subjects are numbers from 0; `drawn` is (R, S): how
+often each resample drew each subject.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.metrics.intervals import LEVEL, Interval, clopper_pearson
+from facerec.metrics.intervals import LEVEL, Interval, Rate, clopper_pearson
 from facerec.metrics.scores import Float64, require_rate, require_scores
 from facerec.records import Int64
 
@@ -77,18 +77,17 @@ def percentiles(values: Float64, level: float = LEVEL) -> Interval:
     return Interval(float(low), float(high), level)
 
 
-def rate_interval(
-    drawn: Float64, first: Int64, second: Int64, event: np.ndarray, level: float = LEVEL
-) -> Interval:
-    """Interval over subjects for the share of pairs with an event; `first`, `second` and `event` are each (C,).
+def counted_rate(drawn: Float64, first: Int64, second: Int64, event: np.ndarray, level: float = LEVEL) -> Rate:
+    """The share of pairs with an event, with its interval over subjects; `first`, `second`, `event` are each (C,).
 
-    Never narrower than Clopper-Pearson's, which also stands in where no event was seen.
+    The interval is never narrower than Clopper-Pearson's, which also stands in where no event was seen.
     """
     require_same_length(first, second, event)
     events = weighted_sums(drawn, first, second, event)
     trials = weighted_sums(drawn, first, second, np.ones(len(event)))
-    naive = clopper_pearson(int(event.sum()), len(event), level)
-    return percentiles(rates(events, trials), level).covering(naive)
+    seen = int(event.sum())
+    naive = clopper_pearson(seen, len(event), level)
+    return Rate(seen, len(event), percentiles(rates(events, trials), level).covering(naive))
 
 
 def effective_errors(resampled: Float64) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from facerec.errors import InvalidInput
 from facerec.metrics.beta import beta_quantile
@@ -50,6 +51,28 @@ def clopper_pearson(events: int, trials: int, level: float = LEVEL) -> Interval:
     low = beta_quantile(tail, events, trials - events + 1) if events else 0.0
     high = beta_quantile(1 - tail, events + 1, trials - events) if events < trials else 1.0
     return Interval(low, high, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share that was counted: how often, out of how many, and where the true one lies."""
+
+    events: int
+    trials: int
+    interval: Interval
+
+    @property
+    def share(self) -> float:
+        return self.events / self.trials
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "share": self.share,
+            "events": self.events,
+            "trials": self.trials,
+            "interval": self.interval.as_list(),
+            "interval_level": self.interval.level,
+        }
 
 
 def rule_of_three(trials: int) -> float:

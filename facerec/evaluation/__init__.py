@@ -1,0 +1,1 @@
+"""Protocols that measure the whole chain, from pictures to error rates, for any detector and encoder."""

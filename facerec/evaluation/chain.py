@@ -1,0 +1,52 @@
+"""The chain under test: the everyday pipeline, with the face nearest the picture's centre as the one that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facerec import images
+from facerec.errors import BadImage
+from facerec.faces.align import align
+from facerec.faces.choice import nearest_centre
+from facerec.faces.detector import create_detector
+from facerec.faces.encoder import open_encoder
+from facerec.faces.pipeline import FacePipeline
+from facerec.faces.quality import quality
+from facerec.metrics.scores import Bools
+from facerec.records import DIM, Faces, Float32, Image
+
+
+class CentreFace:
+    """N pictures -> an embedding each (N, 128), and which of them hold a face (N,) bool."""
+
+    def __init__(self, pipeline: FacePipeline):
+        self._pipeline = pipeline
+
+    @classmethod
+    def open(cls, detector: str = "mtcnn", encoder: str | Path = "default") -> CentreFace:
+        """Through the named detector and encoder."""
+        return cls(FacePipeline(create_detector(detector), align, quality, open_encoder(encoder)))
+
+    @property
+    def encoder(self) -> str:
+        """The digest of the encoder that is measured, sha256 in hex."""
+        return self._pipeline.embed.digest
+
+    def __call__(self, pictures: Sequence[Path], /) -> tuple[Float32, Bools]:
+        looked = [self._look(picture) for picture in pictures]
+        found = np.array([len(faces) > 0 for _, faces in looked], np.bool_)
+        portraits = self._pipeline.describe([one for one in looked if len(one[1])])
+        rows = np.zeros((len(pictures), DIM), np.float32)
+        if portraits:
+            rows[found] = np.concatenate([portrait.embeddings for portrait in portraits])
+        return rows, found
+
+    def _look(self, picture: Path) -> tuple[Image, Faces]:
+        try:
+            pixels = images.load(picture)
+        except BadImage:
+            return np.zeros((1, 1, 3), np.uint8), Faces.none()
+        return pixels, nearest_centre(self._pipeline.detect(pixels), pixels.shape)

@@ -1,0 +1,6 @@
+"""The classic networks, one short file each."""
+
+from facerec.cnn.networks.heads import ManyHeads, training_outputs
+from facerec.cnn.networks.registry import NETWORKS, Network, create
+
+__all__ = ["NETWORKS", "ManyHeads", "Network", "create", "training_outputs"]

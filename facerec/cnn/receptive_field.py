@@ -16,8 +16,8 @@ class ReceptiveField:
     jump    pixels from a cell's centre to the next one's; 0 where every cell sees the same
     centre  of the first cell; the first pixel reaches from 0 to 1, so its centre is 0.5
 
-    Exact for convolution and pooling. Where a layer enlarges (transposed convolution, upsampling) cells differ from
-    one another, and `size` is an upper bound.
+    Exact for convolution and pooling. Where a layer enlarges (transposed convolution, upsampling) cells differ
+    from one another, and `size` is an upper bound.
     """
 
     size: float = 1
@@ -50,6 +50,14 @@ class ReceptiveField:
             self.size + (window.reach - 1) * fine,
             fine,
             self.centre + (before - (window.reach - 1) / 2) * fine,
+        )
+
+    def stretched(self, scale: float, neighbours: int) -> ReceptiveField:
+        """After an enlargement to `scale` times the cells, each out of 1, 2 or 4 (nearest, linear, cubic)."""
+        return ReceptiveField(
+            self.size + (neighbours - 1 / scale) * self.jump,
+            self.jump / scale,
+            self.centre + (0.5 / scale - 0.5) * self.jump,
         )
 
     def whole(self, cells: int) -> ReceptiveField:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facerec.cnn.arithmetic import (
@@ -34,11 +34,12 @@ WINDOWS = st.builds(
     Window,
     kernel=st.integers(1, 7),
     stride=st.integers(1, 4),
-    padding=st.integers(0, 3) | st.sampled_from(["same", "valid"]) | st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    padding=st.integers(0, 3) | st.sampled_from(["same", "valid"]) | st.tuples(*[st.integers(0, 3)] * 2),
     dilation=st.integers(1, 3),
 )
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 20), window=WINDOWS)
 def test_the_size_is_the_number_of_positions(size: int, window: Window) -> None:
     expected = positions(size, window)
@@ -49,6 +50,7 @@ def test_the_size_is_the_number_of_positions(size: int, window: Window) -> None:
             output_size(size, window)
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 99), kernel=st.integers(1, 9), stride=st.integers(1, 5), dilation=st.integers(1, 3))
 def test_same_padding_makes_as_many_cells_as_strides(size: int, kernel: int, stride: int, dilation: int) -> None:
     window = Window(kernel, stride, "same", dilation)
@@ -57,6 +59,7 @@ def test_same_padding_makes_as_many_cells_as_strides(size: int, kernel: int, str
     assert after - before in (0, 1)
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 50), kernel=st.integers(1, 11), dilation=st.integers(1, 4))
 def test_the_keeping_padding_keeps_the_size(size: int, kernel: int, dilation: int) -> None:
     assert output_size(size, Window(kernel, padding=keeping_padding(kernel, dilation), dilation=dilation)) == size
@@ -94,6 +97,7 @@ def test_transposed_sizes(size: int, window: Window, expected: int) -> None:
     assert transposed_size(size, window) == expected
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 30), kernel=st.integers(1, 6), stride=st.integers(1, 4), padding=st.integers(0, 2))
 def test_a_transposed_window_undoes_the_sliding_one(size: int, kernel: int, stride: int, padding: int) -> None:
     window = Window(kernel, stride, padding)

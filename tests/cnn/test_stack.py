@@ -39,7 +39,7 @@ def test_lenet_5_has_its_61706_parameters_and_sees_the_whole_digit() -> None:
     ("11,4,96 3,2", 19),                                    # AlexNet up to its first pooling
     ("11,4,96 3,2 5,1,256 3,2 3,1,384 3,1,384 3,1,256 3,2", 195),
     ("3,1,64 3,1,64 2,2 3,1,128 3,1,128 2,2 3,1,256 3,1,256 3,1,256 2,2 3,1,512 3,1,512 3,1,512 2,2 "
-     "3,1,512 3,1,512 3,1,512 2,2", 212),                   # VGG-16; this figure and AlexNet's stand in Araujo et al.
+     "3,1,512 3,1,512 3,1,512 2,2", 212),                   # VGG-16; both stand in Araujo et al.
 ])
 def test_published_receptive_fields(layers: str, size: int) -> None:
     fields = walk((3, 400, 400), chain(layers))[-1].fields

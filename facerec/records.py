@@ -26,9 +26,7 @@ Outcome = Literal["match", "no_match", "unknown"]
 
 def require_float32(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     """Raise InvalidInput unless `array` is float32 of `shape`; None matches any length."""
-    fits = array.ndim == len(shape) and all(
-        want in (None, got) for want, got in zip(shape, array.shape, strict=True)
-    )
+    fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
     if array.dtype != np.float32 or not fits:
         raise InvalidInput(f"{name} must be float32 {shape}, got {array.dtype} {array.shape}")
 
@@ -177,12 +175,16 @@ class Identification:
 
     box         x1 y1 x2 y2, pixels
     candidates  (subject, similarity), best first; each subject once, by its best template
+    enrolled    how many subjects were searched
+    fpir        chance that a stranger gets a name among so many, expected from the operating point's FMR
     """
 
     source: str
     box: tuple[float, float, float, float]
     candidates: tuple[tuple[str, float], ...]
     point: OperatingPoint
+    enrolled: int
+    fpir: float
 
     @property
     def similarity(self) -> float | None:

@@ -12,7 +12,8 @@ FLOORS = [
     "cnn metrics",
     "learning",
     "detection segmentation style faces gallery",
-    "calibration recognition training evaluation",
+    "calibration recognition evaluation health",
+    "training",
     "cli server",
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names.split()}

@@ -1,0 +1,6 @@
+"""`python -m facerec`."""
+
+from facerec.cli import main
+
+if __name__ == "__main__":
+    main()

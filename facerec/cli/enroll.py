@@ -1,0 +1,87 @@
+"""`facerec enroll` and `facerec precompute`: pictures of subjects become templates in the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facerec.cli import options
+from facerec.cli.answers import FOUND, NO_ANSWER, answering, note, say
+from facerec.cli.progress import bar
+
+if TYPE_CHECKING:
+    from facerec.recognition import Enrollment
+
+
+@click.command()
+@click.argument("subject_and_pictures", nargs=-1, type=options.pictures, metavar="[NAME PHOTO...]")
+@click.option("--from", "folder", type=options.pictures, help="Enroll a folder that holds one folder per subject.")
+@options.gallery
+@options.detector
+@options.encoder
+@options.face
+@answering
+def enroll(
+    subject_and_pictures: tuple[Path, ...], folder: Path | None, gallery: str | None, detector: str, encoder: str,
+    face: str, as_json: bool,
+) -> int:  # fmt: skip
+    """Enroll a subject from one picture or more, or everybody in a folder.
+
+    \b
+      facerec enroll Ada ada.jpg
+      facerec enroll --from people/      (people/Ada/1.jpg, people/Grace/1.jpg, ...)
+
+    The same picture of the same subject again stores nothing. Exit status: 0 all enrolled, 2 some picture was refused.
+    """
+    if (folder is None) == (len(subject_and_pictures) < 2):
+        raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
+    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder, face=face)
+    if folder is not None:
+        return enroll_folder(recognizer.enroll_all, folder, as_json)
+    subject, *pictures = subject_and_pictures
+    return report(recognizer.enroll(str(subject), pictures), as_json)
+
+
+@click.command()
+@click.argument("folder", type=options.pictures, metavar="DIR")
+@options.gallery
+@options.detector
+@options.encoder
+@options.face
+@answering
+def precompute(folder: Path, gallery: str | None, detector: str, encoder: str, face: str, as_json: bool) -> int:
+    """Make or complete a gallery from DIR, which holds one folder per subject, in batches.
+
+    Stop it whenever you like: the next run passes over what is done, and a run after the last does nothing. Pictures
+    that were refused are listed with the reason, and not looked at again.
+    """
+    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder, face=face)
+    return enroll_folder(recognizer.enroll_all, folder, as_json)
+
+
+def enroll_folder(enroll_all: object, folder: Path, as_json: bool) -> int:
+    """Enroll a folder with a progress bar."""
+    from facerec.recognition.enrollment import folder_samples
+
+    samples = folder_samples(folder)
+    return report(bar(enroll_all(samples), len(samples), "enrolling"), as_json)
+
+
+def report(enrollments: Iterable[Enrollment], as_json: bool) -> int:
+    """Print what became of each picture, then the sums; status 2 where one was refused."""
+    counts = {"enrolled": 0, "already_enrolled": 0, "refused": 0}
+    for one in enrollments:
+        counts["refused" if one.is_refused else one.outcome] += 1
+        if as_json:
+            say(True, "", asdict(one))
+        elif one.is_refused:
+            note(f"{one.source}: {one.outcome}: {one.reason}")
+    if not as_json:
+        click.echo(
+            f"{counts['enrolled']} enrolled, {counts['already_enrolled']} already enrolled, {counts['refused']} refused"
+        )
+    return NO_ANSWER if counts["refused"] else FOUND

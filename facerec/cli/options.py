@@ -1,0 +1,38 @@
+"""Options that several commands share, worded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from facerec.recognition import Recognizer
+
+gallery = click.option(
+    "--gallery", metavar="PATH|URL",
+    help="A SQLite file or an SQLAlchemy URL. Default: FACEREC_GALLERY, else a file in your data folder.",
+)  # fmt: skip
+detector = click.option(
+    "--detector", default="mtcnn", show_default=True, metavar="NAME[:SOURCE]",
+    help="mtcnn, or yunet:FILE.onnx, or yunet:https://...#sha256=DIGEST.",
+)  # fmt: skip
+encoder = click.option(
+    "--encoder", default="default", show_default=True, metavar="NAME|DIR",
+    help="A packaged encoder, or a folder that `facerec export` wrote.",
+)  # fmt: skip
+face = click.option(
+    "--face", type=click.Choice(["only", "largest", "centre"]), default="only", show_default=True,
+    help="Where a picture shows several faces and one is meant: refuse it, or choose.",
+)  # fmt: skip
+pictures = click.Path(path_type=Path)
+
+
+def recognizer(gallery: str | None = None, *, with_gallery: bool = True, **parts: Any) -> Recognizer:
+    """The recognizer that the options describe; the default gallery where none is named."""
+    from facerec.recognition import Recognizer
+    from facerec.settings import default_gallery
+
+    where = (gallery or default_gallery()) if with_gallery else None
+    return Recognizer.open(where, **parts)

@@ -1,0 +1,59 @@
+"""`facerec train` and `facerec export`: an encoder of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facerec.cli.answers import FOUND, answering, note, say
+from facerec.cli.progress import Counter
+
+folder = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("config", type=folder, metavar="CONFIG.toml")
+@click.option("--data", type=folder, required=True, help="Folder with faces.csv, its tar shards and targets.npy.")
+@click.option("-o", "--out", type=folder, required=True, help="Folder of the run: checkpoint, log.csv, weights.")
+@answering
+def train(config: Path, data: Path, out: Path, as_json: bool) -> int:
+    """Train an encoder as CONFIG.toml says, or go on with the run in OUT.
+
+    Stop it whenever you like: the same command goes on from the last checkpoint.
+    """
+    from facerec.training import train_from
+
+    with Counter("training") as progress:
+        read = train_from(config, data, out, lambda now, steps: progress(now.step, steps, in_words(now)))
+    for source, reason in read.refused:
+        note(f"left out {source}: {reason}")
+    say(as_json, f"trained on {len(read)} crops; weights in {out}", {"out": str(out), "crops": len(read)})
+    return FOUND
+
+
+def in_words(now: object) -> str:
+    """What the progress bar says of a step."""
+    return f"loss {now.loss:.3f}  active {now.active:.0%}  {now.images_per_second:.0f} images/s"
+
+
+@click.command()
+@click.argument("run", type=folder, metavar="RUN")
+@click.option("-o", "--out", type=folder, required=True, help="Folder of the encoder, for --encoder.")
+@click.option("--name", default="mine", show_default=True, help="What the card calls it.")
+@click.option("--calibrate", type=folder, help="Folder with faces.csv: measure thresholds on its split `val`.")
+@answering
+def export(run: Path, out: Path, name: str, calibrate: Path | None, as_json: bool) -> int:
+    """Turn a finished RUN into an encoder that every other command takes.
+
+    Thresholds are measured on people outside the training; an encoder without them embeds, but does not decide.
+    """
+    from facerec.training import calibrate_on_split, export
+
+    export(run, out, name)
+    points = calibrate_on_split(out, calibrate).rows if calibrate else ()
+    words = "".join(
+        f"\n    FMR {row.target:g}: threshold {row.point.threshold:.3f}, FNMR {row.fnmr:.2%}" for row in points
+    )
+    say(as_json, f"encoder in {out}{words}", {"out": str(out), "operating_points": [row.as_dict() for row in points]})
+    return FOUND

@@ -1,0 +1,125 @@
+"""A trained trunk becomes an encoder's folder: a graph that takes pixels, its weights, golden embeddings, a card."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save
+from torch import nn
+
+from facerec.digest import sha256
+from facerec.errors import DamagedFile
+from facerec.faces.golden import golden_faces
+from facerec.faces.trunks import create_trunk
+from facerec.records import DIM
+from facerec.runtime import open_graph
+
+OPSET = 17
+SMALL = 4096
+"""Tensors with fewer numbers stay float32; the others are stored as float16, which halves the file."""
+AGREEMENT = 1e-4
+"""Largest difference of one number of an embedding between torch and the exported graph, on the same stored weights."""
+
+
+class PixelsToEmbedding(nn.Module):
+    """Pixels in, unit rows out: the trunk's embeddings of the face and of its mirror image, added.
+
+    (N, 112, 112, 3) uint8 RGB -> (N, 128) float32
+    """
+
+    def __init__(self, trunk: nn.Module):
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        faces = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        rows = self.trunk(torch.cat([faces, faces.flip(3)]))  # (2 N, 128)
+        return nn.functional.normalize(rows.reshape(2, -1, DIM).sum(dim=0), dim=1)
+
+
+def rounded(trunk: nn.Module) -> dict[str, torch.Tensor]:
+    """The trunk's weights as they are stored: large tensors in float16."""
+    return {
+        name: (value.half() if value.is_floating_point() and value.numel() >= SMALL else value).contiguous()
+        for name, value in trunk.state_dict().items()
+    }
+
+
+def to_graph(module: nn.Module) -> onnx.ModelProto:
+    """Trace the module with torch's older exporter, which needs no package but onnx."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the newer exporter wants one more package and gives a slower graph
+        torch.onnx.export(
+            module, (torch.from_numpy(golden_faces()),), buffer, dynamo=False, opset_version=OPSET,
+            input_names=["pixels"], output_names=["embeddings"],
+            dynamic_axes={"pixels": {0: "N"}, "embeddings": {0: "N"}},
+        )  # fmt: skip
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def halve(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large float32 weights as float16, cast back where the graph is loaded: half the size, the same speed."""
+    casts = []
+    for tensor in graph.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= SMALL:
+            name, values = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
+            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    onnx.checker.check_model(graph)
+    return graph
+
+
+def require_agreement(module: nn.Module, content: bytes) -> float:
+    """The largest difference between torch and the graph on the golden faces. Raises DamagedFile above AGREEMENT."""
+    with torch.no_grad():
+        expected = module(torch.from_numpy(golden_faces())).numpy()
+    difference = float(np.abs(open_graph(content)(golden_faces())[0] - expected).max())
+    if not difference <= AGREEMENT:
+        raise DamagedFile(f"the exported graph differs from torch by {difference:.1e}, more than {AGREEMENT:.0e}")
+    return difference
+
+
+def export_encoder(
+    weights: dict[str, torch.Tensor], trunk: str, folder: Path, name: str, facts: dict[str, Any]
+) -> None:
+    """Write an encoder's folder from a trunk's weights; `facts` goes into the card beside what is measured here.
+
+    Raises DamagedFile where the graph does not compute what torch does.
+    """
+    network = create_trunk(trunk)
+    network.load_state_dict(weights)
+    stored = rounded(network)
+    network.load_state_dict(stored)
+    module = PixelsToEmbedding(network).eval()
+    content = halve(to_graph(module)).SerializeToString()
+    difference = require_agreement(module, content)
+    golden = io.BytesIO()
+    np.save(golden, open_graph(content)(golden_faces())[0], allow_pickle=False)
+    files = {"encoder.onnx": content, "weights.safetensors": save(stored), "golden.npy": golden.getvalue()}
+    card = {
+        "schema": 1,
+        "name": name,
+        "digest": sha256(files["encoder.onnx"]),
+        "weights_sha256": sha256(files["weights.safetensors"]),
+        "golden_sha256": sha256(files["golden.npy"]),
+        "trunk": trunk,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "difference_from_torch": difference,
+        **facts,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, bytes_ in files.items():
+        (folder / file).write_bytes(bytes_)
+    (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,67 @@
+"""Where a run stands, as one safetensors file that is replaced whole: no pickle, and never half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from facerec.errors import DamagedFile
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Everything that a run needs to go on. `step` counts finished steps."""
+
+    step: int
+    weights: Tensors
+    average: Tensors
+    optimizer: Tensors
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write next to `path`, flush to disk, then take its place."""
+    parts = {"weights": checkpoint.weights, "average": checkpoint.average, "optimizer": checkpoint.optimizer}
+    tensors = {f"{part}/{name}": t.contiguous() for part, named in parts.items() for name, t in named.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    save_file(tensors, fresh, metadata={"run": json.dumps({"step": checkpoint.step})})
+    with fresh.open("rb") as handle:
+        os.fsync(handle.fileno())
+    os.replace(fresh, path)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises DamagedFile where it is not a whole one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            step = json.loads(file.metadata()["run"])["step"]
+            parts: dict[str, Tensors] = {"weights": {}, "average": {}, "optimizer": {}}
+            for key in file.keys():  # noqa: SIM118  safe_open is no mapping
+                part, _, name = key.partition("/")
+                parts[part][name] = file.get_tensor(key)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DamagedFile(f"{path} is no whole checkpoint ({error}): delete it to start the run again") from error
+    return Checkpoint(step, parts["weights"], parts["average"], parts["optimizer"])
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """The optimizer's state as named tensors: '<parameter number>/<name>'."""
+    state = optimizer.state_dict()["state"]
+    return {f"{number}/{name}": value for number, named in state.items() for name, value in named.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    state: dict[int, Tensors] = {}
+    for key, value in tensors.items():
+        number, _, name = key.partition("/")
+        state.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

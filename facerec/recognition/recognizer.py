@@ -1,0 +1,159 @@
+"""Is this the same person, and who is it? The two questions, answered with a stated error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facerec.errors import InvalidInput
+from facerec.faces.align import align
+from facerec.faces.detector import create_detector
+from facerec.faces.encoder import open_encoder
+from facerec.faces.pipeline import FacePipeline, Portraits
+from facerec.faces.quality import quality
+from facerec.metrics.identification import expected_fpir
+from facerec.metrics.operating_points import OperatingPoints
+from facerec.recognition.choice import choice_named
+from facerec.recognition.enrollment import Enroller, Enrollment, Sample
+from facerec.recognition.picture import Source, read_picture
+from facerec.records import Faces, Identification, Image, OperatingPoint, Verification
+
+if TYPE_CHECKING:
+    from facerec.gallery.searcher import Searcher
+    from facerec.gallery.store import Gallery
+
+FMR = 1e-3
+"""Verification's default: one impostor comparison in a thousand is a match."""
+FPIR = 0.01
+"""Identification's default: one stranger in a hundred gets a name, whatever the number of enrolled subjects."""
+
+
+class Recognizer:
+    """Verifies, enrolls and identifies, through one detector, one encoder and, for what needs it, one gallery."""
+
+    def __init__(
+        self, pipeline: FacePipeline, points: OperatingPoints, gallery: Gallery | None = None, face: str = "only",
+        detector: str = "custom",
+    ):  # fmt: skip
+        self.pipeline, self.points, self.detector, self.face = pipeline, points, detector, face
+        self._gallery, self._choose = gallery, choice_named(face)
+
+    @classmethod
+    def open(
+        cls, gallery: str | Path | Gallery | None = None, *, detector: str = "mtcnn",
+        encoder: str | Path = "default", face: str = "only",
+    ) -> Recognizer:  # fmt: skip
+        """A recognizer of the packaged or named parts.
+
+        gallery   a file, an SQLAlchemy URL or an open Gallery; None is enough to verify two pictures
+        detector  see `facerec.faces.detector.create_detector`
+        encoder   a packaged name, or a folder that `facerec export` wrote
+        face      where one face is meant and a picture shows several: "only" refuses it, "largest" and "centre" choose
+        """
+        if isinstance(gallery, str | os.PathLike):
+            from facerec.gallery import open_gallery
+
+            gallery = open_gallery(gallery)
+        embed = open_encoder(encoder)
+        pipeline = FacePipeline(create_detector(detector), align, quality, embed)
+        return cls(pipeline, embed.card.operating_points, gallery, face, detector)
+
+    @property
+    def gallery(self) -> Gallery:
+        """The gallery. Raises InvalidInput where the recognizer was opened without one."""
+        if self._gallery is None:
+            raise InvalidInput("this needs a gallery: Recognizer.open(gallery=...)")
+        return self._gallery
+
+    @property
+    def encoder(self) -> str:
+        """The digest of the encoder, sha256 in hex."""
+        return self.pipeline.embed.digest
+
+    def verify(self, first: Source, second: Source, fmr: float = FMR) -> Verification:
+        """Are the two pictures of one person? Decided at the threshold measured for that FMR.
+
+        Raises NoFace, ManyFaces or BadImage where one of the pictures does not hold one usable face.
+        """
+        a, b = self.portraits([first, second])
+        return Verification(float(a.embeddings[0] @ b.embeddings[0]), self.points.at_fmr(fmr))
+
+    def verify_subject(self, subject: str, picture: Source, fmr: float | None = None) -> Verification:
+        """Is this the enrolled subject? Compared with each of its templates; the most similar decides.
+
+        With no `fmr`, at the gallery's own operating point. Raises NotEnrolled, and what `verify` raises.
+        """
+        from facerec.gallery.searcher import require_templates
+
+        stored = self.gallery.embeddings(self.encoder, subject)
+        require_templates(stored, self.encoder)
+        (portrait,) = self.portraits([picture])
+        return Verification(float((stored.rows @ portrait.embeddings[0]).max()), self.point(fmr))
+
+    def point(self, fmr: float | None) -> OperatingPoint:
+        """The packaged operating point at an FMR; with None, the gallery's own, or the default where it has none."""
+        if fmr is not None:
+            return self.points.at_fmr(fmr)
+        return self.gallery.operating_point(self.encoder) or self.points.at_fmr(FMR)
+
+    def identify(self, picture: Source, top: int = 1, fpir: float = FPIR) -> tuple[Identification, ...]:
+        """Who is on the picture? One answer per face, best detection first; none where there is no face.
+
+        The threshold comes from the number of enrolled subjects, so that a stranger gets a name with about the chance
+        `fpir`. Where no measured threshold is that strict, the strictest one is used, and the answer's own `fpir` says
+        what it is good for.
+        """
+        read = read_picture(picture)
+        pixels = read.decode()
+        (portraits,) = self.pipeline.describe([(pixels, self.pipeline.detect(pixels))])
+        return tuple(self._identified(read.name, portraits, top, fpir))
+
+    def _identified(self, name: str, portraits: Portraits, top: int, fpir: float) -> Iterator[Identification]:
+        enrolled = len(self._searcher.current().stored.names)
+        point = point_for(self.points, enrolled, fpir)
+        expected = expected_fpir(point.fmr, enrolled) if enrolled else 0.0
+        found = self._searcher.search(portraits.embeddings, top) if len(portraits) else []
+        for box, candidates in zip(portraits.faces.boxes.tolist(), found, strict=True):
+            yield Identification(name, tuple(box), candidates, point, enrolled, expected)
+
+    def enroll(self, subject: str, pictures: Iterable[Source]) -> Iterator[Enrollment]:
+        """Enroll one face of each picture; yields what became of each, once it is stored for good."""
+        return self.enroll_all((subject, picture) for picture in pictures)
+
+    def enroll_all(self, samples: Iterable[Sample], batch: int = 32) -> Iterator[Enrollment]:
+        """Enroll (subject, picture) after (subject, picture), a batch a transaction.
+
+        What was enrolled or refused before is passed over quickly, so a run that was stopped is gone on with by
+        starting it again.
+        """
+        if self.gallery.operating_point(self.encoder) is None:
+            self.gallery.save_operating_point(self.points.at_fmr(FMR))
+        return Enroller(self.gallery, self.pipeline, self.detector, self.face).run(samples, batch)
+
+    def portraits(self, pictures: Iterable[Source]) -> list[Portraits]:
+        """The one meant face of each picture. Raises NoFace, ManyFaces or BadImage."""
+        return self.pipeline.describe([self._meant(picture) for picture in pictures])
+
+    def _meant(self, source: Source) -> tuple[Image, Faces]:
+        picture = read_picture(source)
+        pixels = picture.decode()
+        return pixels, self._choose(self.pipeline.detect(pixels), pixels.shape, picture.name)
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        from facerec.gallery.searcher import Searcher
+
+        return Searcher(self.gallery, self.encoder)
+
+
+def point_for(points: OperatingPoints, enrolled: int, fpir: float) -> OperatingPoint:
+    """The measured point that keeps `fpir` among so many subjects; the strictest one where none is strict enough."""
+    if not 0 < fpir < 1:
+        raise InvalidInput(f"fpir must lie between 0 and 1, got {fpir:g}")
+    strictest = points.rows[-1].point
+    if not enrolled or expected_fpir(strictest.fmr, enrolled) > fpir:
+        return strictest
+    return points.for_gallery(enrolled, fpir)

@@ -1,0 +1,16 @@
+"""Where things are kept unless the user says otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def default_gallery() -> str:
+    """The gallery that is used when none is named: FACEREC_GALLERY, or a file in the system's place for user data."""
+    named = os.environ.get("FACEREC_GALLERY")
+    if named:
+        return named
+    import platformdirs  # not needed where the gallery is named
+
+    return str(Path(platformdirs.user_data_dir("facerec")) / "gallery.db")

@@ -11,7 +11,7 @@ import numpy as np
 from facerec.errors import InvalidInput
 from facerec.evaluation.embedding import Embedded, PictureEmbedder, Progress, embed_pictures, numbered, silent
 from facerec.evaluation.plans import IdentificationPlan
-from facerec.evaluation.searches import Searches, search
+from facerec.evaluation.searches import GalleryAndProbes, Searches, search
 from facerec.metrics import bootstrap
 from facerec.metrics.identification import cmc, expected_fpir, missed
 from facerec.metrics.intervals import Rate, rule_of_three
@@ -116,37 +116,57 @@ def evaluate_identification(
     progress: Progress = silent,
 ) -> IdentificationResult:
     """Enroll and search as planned. Raises InvalidInput where no face is found in any picture to enroll."""
+    return measure_identification(embed_plan(plan, embed, progress), rng=rng, points=points)
+
+
+def evaluate_gallery_sizes(
+    plan: IdentificationPlan,
+    embed: PictureEmbedder,
+    sizes: Sequence[int],
+    *,
+    rng: np.random.Generator,
+    points: Sequence[OperatingPoint] = (),
+    progress: Progress = silent,
+) -> tuple[IdentificationResult, ...]:
+    """As `evaluate_identification`, once for each size of gallery that the plan allows, in the order of `sizes`.
+
+    A gallery of N is the first N subjects of one random order, so that a smaller gallery is a part of a larger
+    one; probes of everybody else are strangers to it.
+    """
+    shown = embed_plan(plan, embed, progress)
+    order = rng.permutation(plan.subjects).tolist()
+    allowed = [size for size in sizes if size <= len(order)]
+    return tuple(measure_identification(shown.enrolling(order[:size]), rng=rng, points=points) for size in allowed)
+
+
+def embed_plan(plan: IdentificationPlan, embed: PictureEmbedder, progress: Progress = silent) -> GalleryAndProbes:
+    """Embed every picture of a plan once."""
     shown = plan.gallery + plan.probes
     embedded = embed_pictures([one.picture for one in shown], embed, progress)
     cut = len(plan.gallery)
-    return measure_identification(
+    return GalleryAndProbes(
         Embedded(embedded.rows[:cut], embedded.found[:cut]),
-        [one.subject for one in plan.gallery],
+        tuple(one.subject for one in plan.gallery),
         Embedded(embedded.rows[cut:], embedded.found[cut:]),
-        [one.subject for one in plan.probes],
-        rng=rng,
-        points=points,
+        tuple(one.subject for one in plan.probes),
     )
 
 
 def measure_identification(
-    gallery: Embedded,
-    gallery_subjects: Sequence[str],
-    probes: Embedded,
-    probe_subjects: Sequence[str],
+    shown: GalleryAndProbes,
     *,
     rng: np.random.Generator,
     points: Sequence[OperatingPoint] = (),
     fpir_targets: Sequence[float] = FPIR_TARGETS,
 ) -> IdentificationResult:
-    """As `evaluate_identification`, from embeddings: a gallery of T pictures, Q probes, and whom each shows."""
-    searches = search(gallery, gallery_subjects, probes, probe_subjects)
-    whose = _Drawn.of(probe_subjects, rng)
+    """As `evaluate_identification`, from embeddings."""
+    searches = search(shown)
+    whose = _Drawn.of(shown.probe_subjects, rng)
     return IdentificationResult(
         gallery_size=searches.gallery_size,
-        templates=int(gallery.found.sum()),
-        failures_to_enroll=gallery.failures,
-        failures_to_acquire=probes.failures,
+        templates=int(shown.gallery.found.sum()),
+        failures_to_enroll=shown.gallery.failures,
+        failures_to_acquire=shown.probes.failures,
         mated=int(searches.mated.sum()),
         non_mated=int(searches.non_mated.sum()),
         rank_1=whose.rate(searches.mated, searches.ranks == 1),

@@ -18,6 +18,23 @@ CELLS = 2**24  # similarities held at once: 64 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GalleryAndProbes:
+    """T pictures to enroll and Q to search for, as embeddings, and the subject that each shows."""
+
+    gallery: Embedded
+    gallery_subjects: tuple[str, ...]
+    probes: Embedded
+    probe_subjects: tuple[str, ...]
+
+    def enrolling(self, subjects: Sequence[str]) -> GalleryAndProbes:
+        """The same with only these subjects in the gallery; all probes stay."""
+        keep = np.isin(self.gallery_subjects, subjects)
+        names = tuple(name for name, kept in zip(self.gallery_subjects, keep, strict=True) if kept)
+        gallery = Embedded(self.gallery.rows[keep], self.gallery.found[keep])
+        return GalleryAndProbes(gallery, names, self.probes, self.probe_subjects)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Searches:
     """The answers to Q probes.
 
@@ -37,18 +54,17 @@ class Searches:
     best: Float32
 
 
-def search(
-    gallery: Embedded, gallery_subjects: Sequence[str], probes: Embedded, probe_subjects: Sequence[str]
-) -> Searches:
+def search(shown: GalleryAndProbes) -> Searches:
     """Search for every probe. Raises InvalidInput where nobody could be enrolled."""
-    enrolled = [name for name, found in zip(gallery_subjects, gallery.found, strict=True) if found]
+    gallery, probes = shown.gallery, shown.probes
+    enrolled = [name for name, found in zip(shown.gallery_subjects, gallery.found, strict=True) if found]
     if not enrolled:
         raise InvalidInput("no face was found in any picture to enroll")
     names, subjects = numbered(enrolled)
     column = {name: number for number, name in enumerate(names)}
-    own = np.array([column.get(name, -1) for name in probe_subjects], np.int64)
-    planned = set(gallery_subjects)
-    mated = np.array([name in planned for name in probe_subjects], np.bool_)
+    own = np.array([column.get(name, -1) for name in shown.probe_subjects], np.int64)
+    planned = set(shown.gallery_subjects)
+    mated = np.array([name in planned for name in shown.probe_subjects], np.bool_)
     rank, mine, best = _answers(gallery.rows[gallery.found], subjects, probes.rows, own)
     lost = ~probes.found
     return Searches(

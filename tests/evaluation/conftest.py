@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 import pytest
 
+from facerec.evaluation.embedding import Embedded
+from facerec.evaluation.searches import GalleryAndProbes
 from facerec.records import DIM, Float32
 from tests.people import clusters
 
@@ -35,3 +37,19 @@ def make_people() -> MakePeople:
         return folder
 
     return write
+
+
+def crowd(seed: int, spread: float = 0.25) -> GalleryAndProbes:
+    """30 people with 1 to 3 templates and 2 probes each, and 20 strangers; a tenth of the pictures has no face."""
+    rng = np.random.default_rng(seed)
+    rows, names = clusters(rng, [*rng.integers(3, 6, 30).tolist(), *[2] * 20], spread)
+    found = rng.random(len(rows)) > 0.1
+    enrolled = sorted(set(names))[:30]
+    third_or_later = np.array([names[:row].count(name) >= 2 for row, name in enumerate(names)])
+    keep = np.isin(names, enrolled) & third_or_later
+    return GalleryAndProbes(
+        Embedded(rows[keep], found[keep]),
+        tuple(np.array(names)[keep].tolist()),
+        Embedded(rows[~keep], found[~keep]),
+        tuple(np.array(names)[~keep].tolist()),
+    )

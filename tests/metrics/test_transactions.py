@@ -6,7 +6,7 @@ from facerec.metrics.transactions import far, frr, gfar, gfrr
 
 
 def test_rates_of_attempts_agree_with_counting_them() -> None:
-    """Genuine: 10 of 100 have no face, 9 of the other 90 are refused. Impostors: 20 of 200 have no face, 18 pass."""
+    """Genuine: 10 of 100 have no face, 9 of the rest are refused. Impostors: 20 of 200 have no face, 18 pass."""
     assert frr(fnmr=9 / 90, fta=10 / 100) == pytest.approx(19 / 100)
     assert far(fmr=18 / 180, fta=20 / 200) == pytest.approx(18 / 200)
 

@@ -1,0 +1,191 @@
+"""Where a gallery is, and how it is opened: the file or the URL, the pragmas, the transactions, the reasons.
+
+SQLite: WAL, so that readers and a writer do not wait for each other; synchronous=FULL, so that what was
+acknowledged survives a power cut; BEGIN IMMEDIATE for writes, since a transaction that starts as a reader and then
+writes fails with "database is locked" whatever the timeout; secure_delete, so that a removed template is
+overwritten and not only unlinked. A connection is opened for each transaction and closed after it: that costs
+half a millisecond, no connection ever crosses a thread or a fork, and the last one to close empties the log.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from facerec.errors import GalleryUnusable, InvalidInput, MissingPart
+
+BUSY_SECONDS = 30
+"""How long a writer waits for other writers. Each holds the lock for milliseconds: hundreds of turns."""
+
+READ_AND_WRITE, READ_ONLY, IMMUTABLE = "mode=rw", "mode=ro", "mode=ro&immutable=1"
+
+REASONS = {
+    sqlite3.SQLITE_NOTADB: "is no gallery: the file is not an SQLite database, and was left as it is",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup",
+    sqlite3.SQLITE_BUSY: f"is busy: another process has been writing to it for {BUSY_SECONDS} s; try again",
+    sqlite3.SQLITE_READONLY: "cannot be written: the file or its folder is read-only; nothing was stored",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full; nothing was stored",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at the permissions of the file and its folder",
+}
+
+
+def locate(where: str | Path) -> Path | URL:
+    """The file that `where` names, or the URL of a database server.
+
+    Raises InvalidInput for a URL that sqlalchemy cannot read, and for one that keeps nothing (in memory).
+    """
+    if isinstance(where, Path) or "://" not in where:
+        return Path(where).expanduser().absolute()
+    try:
+        url = make_url(where)
+    except ArgumentError as error:
+        raise InvalidInput("the gallery's URL cannot be read; expected something like sqlite:///PATH") from error
+    if url.get_backend_name() != "sqlite":
+        return url
+    if url.database in (None, "", ":memory:"):
+        raise InvalidInput("a gallery in memory would keep nothing: give a path")
+    return Path(url.database).expanduser().absolute()
+
+
+def shown(place: Path | URL) -> str:
+    """The place in words that may be printed: a URL without its password."""
+    return str(place) if isinstance(place, Path) else place.render_as_string(hide_password=True)
+
+
+def engine_at(place: Path | URL, foreign_keys: bool = True) -> Engine:
+    """An engine whose transactions begin as told by `reading` and `writing`. Opens nothing yet.
+
+    `foreign_keys` is switched off only while tables are rebuilt by a migration: dropping the old copy of a table
+    would otherwise delete the rows that refer to it.
+    """
+    if isinstance(place, Path):
+        connect = partial(connect_file, place, foreign_keys)
+        engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+        event.listen(engine, "begin", _begin)
+        return engine
+    try:
+        return create_engine(place, pool_pre_ping=True, hide_parameters=True)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise MissingPart(f"{shown(place)} needs a driver that is not installed: {error}") from error
+
+
+def connect_file(path: Path, foreign_keys: bool = True) -> sqlite3.Connection:
+    """A connection in autocommit mode, so that BEGIN is said by us and not guessed by the driver."""
+    uri = f"{path.as_uri()}?{_access(path)}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA foreign_keys = ON" if foreign_keys else "PRAGMA foreign_keys = OFF")
+    return connection
+
+
+def is_writable(place: Path | URL) -> bool:
+    """False when the file or its folder cannot be written; a server is asked when it comes to it."""
+    return not isinstance(place, Path) or (os.access(place, os.W_OK) and os.access(place.parent, os.W_OK))
+
+
+def require_file(path: Path) -> None:
+    """Raise GalleryUnusable unless this is a file, or a link to one: a pipe or a device is never opened."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise GalleryUnusable(f"there is no gallery at {path}: {error.strerror}; enroll somebody") from error
+    if not stat.S_ISREG(mode):
+        raise GalleryUnusable(f"{path} is no gallery: it is not a file")
+
+
+def is_vacant(path: Path) -> bool:
+    """True where there is nothing, or an empty file: a gallery can be made here."""
+    return not path.exists() or (path.is_file() and path.stat().st_size == 0)
+
+
+def create_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, and its folder: what will be in it is personal data.
+
+    By SQLite's own hand: a file opened and closed by others drops the locks that SQLite holds in this process.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with explained(path):
+            sqlite3.connect(f"{path.as_uri()}?mode=rwc", uri=True).close()
+        path.chmod(0o600)
+    except OSError as error:
+        raise GalleryUnusable(f"no gallery can be made at {path}: {error.strerror}") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state of the database throughout."""
+    level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with engine.connect().execution_options(**level) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is committed at the end of the block, whole or not at all."""
+    with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def undisturbed(place: Path | URL) -> Iterator[None]:
+    """Raise GalleryUnusable if an immutable file was changed within the block: by somebody who may write it.
+
+    SQLite takes no locks on a file that it opens as immutable, so what was read may be half old and half new.
+    """
+    before = _state(place)
+    yield
+    if _state(place) != before:
+        raise GalleryUnusable(f"the gallery {shown(place)} was changed while it was read: try again")
+
+
+@contextmanager
+def explained(place: Path | URL) -> Iterator[None]:
+    """Turn what the database says into GalleryUnusable with the reason, and without SQL or parameters."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise GalleryUnusable(f"the gallery {shown(place)} {_reason(error.orig)}") from error
+    except sqlite3.Error as error:
+        raise GalleryUnusable(f"the gallery {shown(place)} {_reason(error)}") from error
+
+
+def _reason(error: BaseException | None) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
+    return REASONS.get(code, f"cannot be used: {error}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _access(path: Path) -> str:
+    """How SQLite may open the file. In a folder that it cannot write it can keep no log beside it.
+
+    There the file is opened as immutable, unless a log with content lies beside it: ignoring that would lose what
+    it holds.
+    """
+    if is_writable(path):
+        return READ_AND_WRITE
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    return READ_ONLY if has_log or os.access(path.parent, os.W_OK) else IMMUTABLE
+
+
+def _state(place: Path | URL) -> tuple[int, int] | None:
+    """Size and time of an immutable file; None for any other, which SQLite or the server looks after."""
+    if not isinstance(place, Path) or _access(place) != IMMUTABLE:
+        return None
+    found = place.stat()
+    return found.st_size, found.st_mtime_ns

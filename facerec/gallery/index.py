@@ -1,0 +1,156 @@
+"""Who is most alike? Indexes over the embeddings of one encoder: immutable, and only ever a cache of the gallery.
+
+`ExactIndex` is the reference: brute force in numpy. `FaissIndex` gives the same answers faster, once there are
+many; this is the only module that imports faiss, and only when it builds one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from facerec.errors import InvalidInput
+from facerec.records import DIM, Candidates, Float32, Int64, require_embeddings
+
+EXACT_UP_TO = 20_000
+"""Templates searched by numpy; more go to faiss. Up to here a process that searches once loses nothing by numpy,
+and one that searches all day gains little by faiss: figures in docs/results/gallery-first.md."""
+
+SCORES_AT_ONCE = 1 << 24
+"""Similarities held at a time by `ExactIndex`: 64 MB."""
+
+
+class Index(Protocol):
+    """The most similar templates for each probe."""
+
+    def __len__(self) -> int: ...
+
+    def search(self, probes: Float32, k: int) -> Candidates:
+        """The k best templates per probe: (Q, 128) -> (Q, min(k, N)), best first; ties go to the lower id."""
+        ...
+
+
+class SubjectCandidates(NamedTuple):
+    """The best subjects for each probe, each once and by its best template, most similar first: all (Q, K)."""
+
+    subject_ids: Int64
+    template_ids: Int64
+    similarities: Float32
+
+
+class ExactIndex:
+    """Brute force, the reference for every other index."""
+
+    def __init__(self, ids: Int64, embeddings: Float32):
+        self._ids, self._embeddings = in_id_order(ids, embeddings)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def search(self, probes: Float32, k: int) -> Candidates:
+        """(Q, 128) -> (Q, min(k, N)), best first; ties go to the lower id."""
+        require_search(probes, k)
+        k = min(k, len(self))
+        at_once = max(1, SCORES_AT_ONCE // max(1, len(self)))
+        positions, scores = np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32)
+        for start in range(0, len(probes), at_once):
+            part = slice(start, start + at_once)
+            alike = np.clip(probes[part] @ self._embeddings.T, -1, 1)
+            positions[part] = np.argsort(-alike, axis=1, kind="stable")[:, :k]
+            scores[part] = np.take_along_axis(alike, positions[part], axis=1)
+        return Candidates(self._ids[positions], scores)
+
+
+class FaissIndex:
+    """The same answers from faiss, by inner product, without approximation.
+
+    faiss knows templates by position, and ids are looked up here: a table of ids would cost it more memory than
+    this array. Positions follow ids, so that ties can go to the lower.
+    """
+
+    def __init__(self, ids: Int64, embeddings: Float32):
+        import faiss
+
+        self._ids, rows = in_id_order(ids, embeddings)
+        self._index: Any = faiss.IndexFlatIP(DIM)
+        self._index.add(rows)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def search(self, probes: Float32, k: int) -> Candidates:
+        """(Q, 128) -> (Q, min(k, N)), best first; ties go to the lower id."""
+        require_search(probes, k)
+        k = min(k, len(self))
+        if not k or not len(probes):
+            return Candidates(np.empty((len(probes), k), np.int64), np.empty((len(probes), k), np.float32))
+        scores, positions = self._beyond_ties(np.ascontiguousarray(probes), k)
+        best = np.lexsort((positions, -scores), axis=1)[:, :k]
+        return Candidates(
+            self._ids[np.take_along_axis(positions, best, axis=1)], np.take_along_axis(scores, best, axis=1)
+        )
+
+    def _beyond_ties(self, probes: Float32, k: int) -> tuple[Float32, Int64]:
+        """At least the k best, and every other that ties with the k-th: faiss cuts ties as it pleases."""
+        asked = k
+        while True:
+            asked = min(2 * asked, len(self))
+            scores, positions = self._index.search(probes, asked)
+            scores = np.clip(scores, -1, 1)
+            if asked == len(self) or (scores[:, k - 1] > scores[:, -1]).all():
+                return scores, positions
+
+
+def build_index(ids: Int64, embeddings: Float32) -> Index:
+    """The index that suits the number of templates: (N,) int64 and (N, 128)."""
+    return ExactIndex(ids, embeddings) if len(ids) <= EXACT_UP_TO else FaissIndex(ids, embeddings)
+
+
+def search_subjects(
+    index: Index, template_ids: Int64, subject_ids: Int64, probes: Float32, k: int
+) -> SubjectCandidates:
+    """The k best subjects per probe: (Q, 128) -> (Q, min(k, subjects)).
+
+    `template_ids` (N,) ascending and `subject_ids` (N,) say whose each template of the index is. Exact however
+    many templates one subject has: the index is asked for more until every probe has met k subjects.
+    """
+    k = min(k, len(np.unique(subject_ids)))
+    asked = 2 * k
+    while True:
+        found = index.search(probes, max(1, asked))
+        owners = subject_ids[np.searchsorted(template_ids, found.ids)]
+        firsts = [_first_of_each(row, k) for row in owners]
+        if asked >= len(index) or all(len(first) == k for first in firsts):
+            break
+        asked *= 4
+    rows = np.array(firsts, np.int64).reshape(len(probes), k)
+    return SubjectCandidates(
+        subject_ids=np.take_along_axis(owners, rows, axis=1),
+        template_ids=np.take_along_axis(found.ids, rows, axis=1),
+        similarities=np.take_along_axis(found.similarities, rows, axis=1),
+    )
+
+
+def in_id_order(ids: Int64, embeddings: Float32) -> tuple[Int64, Float32]:
+    """Ids ascending and their rows, contiguous. Raises InvalidInput unless each unit row has an id of its own."""
+    require_embeddings(embeddings)
+    if ids.shape != (len(embeddings),) or len(np.unique(ids)) != len(ids):
+        raise InvalidInput(f"an index needs one distinct id per row, got ids {ids.shape} for {embeddings.shape}")
+    if (np.diff(ids) > 0).all():
+        return ids, np.ascontiguousarray(embeddings)
+    order = np.argsort(ids)
+    return ids[order], embeddings[order]
+
+
+def require_search(probes: Float32, k: int) -> None:
+    """Raise InvalidInput unless the probes are unit rows and k is positive."""
+    require_embeddings(probes)
+    if k < 1:
+        raise InvalidInput(f"k must be at least 1, got {k}")
+
+
+def _first_of_each(owners: Int64, k: int) -> Int64:
+    """Columns where the first k distinct owners of a row appear for the first time."""
+    firsts = np.unique(owners, return_index=True)[1]
+    return np.sort(firsts)[:k]

@@ -1,0 +1,159 @@
+"""What can be asked of a gallery, each question answered within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, Select, func, select, true
+
+from facerec.errors import NotEnrolled
+from facerec.gallery.checks import QUALITY_FIELDS
+from facerec.gallery.codec import from_bytes
+from facerec.gallery.results import (
+    FaceDetail,
+    GalleryStats,
+    StoredEmbeddings,
+    SubjectDetail,
+    SubjectSummary,
+)
+from facerec.gallery.tables import (
+    FaceRow,
+    MetaRow,
+    OperatingPointRow,
+    RefusalRow,
+    SubjectRow,
+    TemplateRow,
+)
+from facerec.records import DIM, OperatingPoint
+
+ROWS_AT_ONCE = 8192
+"""Templates decoded together: 4 MB of embeddings, so that reading many holds each byte about once."""
+
+
+def generation(connection: Connection) -> int:
+    """How often the gallery has changed."""
+    return connection.execute(select(MetaRow.generation)).scalar_one()
+
+
+def subjects(connection: Connection) -> list[SubjectSummary]:
+    """Every subject, by name."""
+    counts = (func.count(FaceRow.id.distinct()), func.count(TemplateRow.id))
+    rows = connection.execute(
+        select(SubjectRow.name, *counts, SubjectRow.created_at)
+        .outerjoin(FaceRow, FaceRow.subject_id == SubjectRow.id)
+        .outerjoin(TemplateRow, TemplateRow.face_id == FaceRow.id)
+        .group_by(SubjectRow.id, SubjectRow.name, SubjectRow.created_at)
+        .order_by(SubjectRow.name)
+    )
+    return [SubjectSummary(*row) for row in rows]
+
+
+def show(connection: Connection, name: str) -> SubjectDetail:
+    """One subject with its faces. Raises NotEnrolled."""
+    subject = connection.execute(select(SubjectRow).where(SubjectRow.name == name)).first()
+    if subject is None:
+        raise NotEnrolled(name)
+    encoders: dict[int, list[str]] = {}
+    of_subject = select(TemplateRow.face_id, TemplateRow.encoder).join(FaceRow, FaceRow.id == TemplateRow.face_id)
+    for face_id, encoder in connection.execute(of_subject.where(FaceRow.subject_id == subject.id)):
+        encoders.setdefault(face_id, []).append(encoder)
+    faces = connection.execute(select(FaceRow).where(FaceRow.subject_id == subject.id).order_by(FaceRow.id))
+    detail = tuple(_face(row, sorted(encoders.get(row.id, []))) for row in faces)
+    return SubjectDetail(subject.name, subject.created_at, detail)
+
+
+def stats(connection: Connection, schema: str) -> GalleryStats:
+    """The gallery in numbers."""
+    meta = connection.execute(select(MetaRow.database, MetaRow.generation)).one()
+    templates = connection.execute(
+        select(TemplateRow.encoder, func.count()).group_by(TemplateRow.encoder).order_by(TemplateRow.encoder)
+    )
+    return GalleryStats(
+        database=meta.database,
+        schema=schema,
+        generation=meta.generation,
+        subjects=_count(connection, select(SubjectRow.id)),
+        faces=_count(connection, select(FaceRow.id)),
+        templates={row[0]: row[1] for row in templates},
+        refusals=_count(connection, select(RefusalRow.id)),
+    )
+
+
+def embeddings(connection: Connection, encoder: str, subject: str | None) -> StoredEmbeddings:
+    """The templates of one encoder, of everybody or of one subject. Raises NotEnrolled."""
+    names = _names(connection, subject)
+    whose = true() if subject is None else FaceRow.subject_id.in_(names)
+    query = (
+        select(TemplateRow.id, FaceRow.subject_id, TemplateRow.embedding)
+        .join(FaceRow, FaceRow.id == TemplateRow.face_id)
+        .where(TemplateRow.encoder == encoder, whose)
+        .order_by(TemplateRow.id)
+    )
+    blocks = [_decode(rows) for rows in connection.execute(query).partitions(ROWS_AT_ONCE)]
+    ids, owners, rows, sound = (np.concatenate(parts) for parts in zip(_decode(()), *blocks, strict=True))
+    return StoredEmbeddings(
+        generation=generation(connection),
+        template_ids=ids[sound],
+        subject_ids=owners[sound],
+        rows=rows if sound.all() else rows[sound],
+        names=names,
+        quarantined=int((~sound).sum()),
+        missing=_count(connection, select(FaceRow.id).where(whose)) - len(ids),
+    )
+
+
+def enrolled_images(connection: Connection, encoder: str, subject: str | None) -> set[str]:
+    """sha256 of every picture with a template of this encoder, of anybody or of one subject, known or not."""
+    query = select(FaceRow.image_sha256).join(TemplateRow, TemplateRow.face_id == FaceRow.id)
+    if subject is not None:
+        query = query.join(SubjectRow, SubjectRow.id == FaceRow.subject_id).where(SubjectRow.name == subject)
+    return set(connection.execute(query.where(TemplateRow.encoder == encoder)).scalars())
+
+
+def refused_images(connection: Connection, pipeline: str) -> dict[str, str]:
+    """sha256 of every picture that this pipeline refused -> the reason."""
+    query = select(RefusalRow.image_sha256, RefusalRow.reason).where(RefusalRow.pipeline == pipeline)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(RefusalRow.id))}
+
+
+def operating_point(connection: Connection, encoder: str) -> OperatingPoint | None:
+    """The newest threshold that was measured for an encoder."""
+    newest = (
+        select(OperatingPointRow)
+        .where(OperatingPointRow.encoder == encoder)
+        .order_by(OperatingPointRow.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).first()
+    if row is None:
+        return None
+    return OperatingPoint(row.threshold, row.fmr, row.impostors, row.subjects, row.encoder, row.evidence)
+
+
+def _names(connection: Connection, subject: str | None) -> dict[int, str]:
+    query = select(SubjectRow.id, SubjectRow.name)
+    if subject is not None:
+        query = query.where(SubjectRow.name == subject)
+    names = {row[0]: row[1] for row in connection.execute(query)}
+    if subject is not None and not names:
+        raise NotEnrolled(subject)
+    return names
+
+
+def _decode(rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of (template id, subject id, bytes) -> ids (N,), subject ids (N,), embeddings (N, 128), sound (N,)."""
+    decoded, sound = from_bytes([row[2] for row in rows])
+    ids, owners = (np.array([row[column] for row in rows], np.int64) for column in (0, 1))
+    return ids, owners, decoded.reshape(-1, DIM), sound
+
+
+def _face(row: Row[Any], encoders: list[str]) -> FaceDetail:
+    quality = {name: getattr(row, name) for name in sorted(QUALITY_FIELDS) if getattr(row, name) is not None}
+    box = (row.x1, row.y1, row.x2, row.y2)
+    return FaceDetail(row.id, row.source, row.image_sha256, box, quality, tuple(encoders), row.created_at)
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()

@@ -1,0 +1,136 @@
+"""What the gallery answers: frozen records, without a trace of the database in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from facerec.records import Float32, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollResult:
+    """What became of the templates that were given, in the order given.
+
+    template_ids  of the stored template, new or old
+    is_new        False where the same face of the same picture was enrolled before: nothing was stored
+    generation    of the gallery afterwards
+    """
+
+    template_ids: tuple[int, ...]
+    is_new: tuple[bool, ...]
+    generation: int
+
+    @property
+    def stored(self) -> int:
+        return sum(self.is_new)
+
+    @property
+    def already_enrolled(self) -> int:
+        return len(self.is_new) - sum(self.is_new)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """How much went with a removed subject."""
+
+    faces: int
+    templates: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSummary:
+    """One enrolled subject, in a line."""
+
+    name: str
+    faces: int
+    templates: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetail:
+    """One enrolled face.
+
+    box       x1 y1 x2 y2, pixels
+    quality   field of `Quality` -> value, of those that were known
+    encoders  sha256 of each encoder that has a template of it
+    """
+
+    id: int
+    source: str
+    image_sha256: str
+    box: tuple[float, float, float, float]
+    quality: dict[str, float]
+    encoders: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectDetail:
+    """One enrolled subject with every face of it, oldest first."""
+
+    name: str
+    created_at: datetime
+    faces: tuple[FaceDetail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryStats:
+    """The gallery in numbers.
+
+    database   the gallery's own id, in hex: it tells one gallery from another
+    schema     revision of the tables
+    templates  sha256 of each encoder -> how many templates of it
+    refusals   pictures that were looked at and not enrolled
+    """
+
+    database: str
+    schema: str
+    generation: int
+    subjects: int
+    faces: int
+    templates: dict[str, int]
+    refusals: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredEmbeddings:
+    """Every sound template of one encoder at one generation of the gallery, in id order. N may be 0.
+
+    template_ids  (N,) int64, ascending
+    subject_ids   (N,) int64
+    rows          (N, 128) float32, unit rows
+    names         subject id -> name, for every id in `subject_ids`
+    quarantined   templates left out because their bytes are no unit embedding
+    missing       faces that have no template of this encoder
+    """
+
+    generation: int
+    template_ids: Int64
+    subject_ids: Int64
+    rows: Float32
+    names: dict[int, str]
+    quarantined: int
+    missing: int
+
+    def __len__(self) -> int:
+        return len(self.template_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A picture that was looked at and not enrolled, remembered so that it is not looked at again.
+
+    subject   whose picture it was meant to be
+    reason    `code` of the error, such as no_face
+    pipeline  what the refusal depends on, in the caller's words: the detector's digest and the rules for
+              choosing a face. Another pipeline may accept the same picture.
+    """
+
+    subject: str
+    source: str
+    image_sha256: str
+    reason: str
+    pipeline: str

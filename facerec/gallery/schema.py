@@ -1,0 +1,122 @@
+"""Which revision of the tables a gallery has, and how it comes to the newest.
+
+The everyday path reads one row and compares it with a constant; alembic is imported only when there is something
+to do. Everything between two revisions happens in one transaction: a process killed half-way leaves the old one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, column, inspect, select, table, text
+
+from facerec.errors import GalleryUnusable, MissingPart
+from facerec.gallery.connect import (
+    BUSY_SECONDS,
+    connect_file,
+    create_file,
+    engine_at,
+    explained,
+    is_vacant,
+    is_writable,
+    reading,
+    require_file,
+    shown,
+    writing,
+)
+
+VERSION_TABLE = "facerec_version"
+REVISIONS = ("0001",)
+"""Every revision, oldest first, as in `migrations/versions`."""
+
+
+def prepare(place: Path | URL, create: bool) -> None:
+    """Make sure that there is a gallery with the newest tables at `place`.
+
+    Raises GalleryUnusable for a database that is no gallery, for one of a newer facerec, for one that must be
+    upgraded and cannot be written, and, unless `create`, where there is none. None of these is written to.
+    """
+    if isinstance(place, Path):
+        if create and is_vacant(place):
+            create_file(place)
+        require_file(place)
+    engine = engine_at(place)
+    with explained(place):
+        found = _revision(engine, shown(place))
+        if found is None and not create:
+            raise GalleryUnusable(f"there is no gallery at {shown(place)}: enroll somebody first")
+        if found != REVISIONS[-1]:
+            _upgrade(place, found)
+        if isinstance(place, Path) and is_writable(place):
+            _keep_a_log(place)
+
+
+def scripts() -> Path:
+    """The folder of the migrations: inside the installed package, or beside the package in a checkout."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "migrations", package.parent / "migrations"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise MissingPart("the migrations are not installed: install facerec again")
+
+
+@contextmanager
+def migrating(place: Path | URL) -> Iterator[Connection]:
+    """A write transaction in which tables may be rebuilt; it is undone if a reference is left without its row."""
+    with writing(engine_at(place, foreign_keys=False)) as connection:
+        yield connection
+        if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
+            raise GalleryUnusable(f"{shown(place)} was not migrated: rows would refer to rows that are gone")
+
+
+def _revision(engine: Engine, name: str) -> str | None:
+    """The revision of the tables; None when there are none at all. Raises GalleryUnusable for others' tables."""
+    with reading(engine) as connection:
+        tables = set(inspect(connection).get_table_names())
+        found = None
+        if VERSION_TABLE in tables:
+            found = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
+    if found is None and tables - {VERSION_TABLE}:
+        raise GalleryUnusable(f"{name} is a database, but no gallery; a gallery needs one of its own")
+    if found is not None and found not in REVISIONS:
+        raise GalleryUnusable(
+            f"{name} was made by a newer facerec (tables {found}, this one knows up to {REVISIONS[-1]}): "
+            "upgrade facerec; the gallery was left as it is"
+        )
+    return found
+
+
+def _upgrade(place: Path | URL, found: str | None) -> None:
+    if not is_writable(place):
+        raise GalleryUnusable(
+            f"{shown(place)} has tables of an older facerec ({found or 'none'}) and cannot be written: "
+            "open it once where it can be"
+        )
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["place"] = place
+    command.upgrade(config, "head")
+
+
+def _keep_a_log(path: Path) -> None:
+    """Switch to WAL, once: the file remembers it.
+
+    When two processes do so at one moment, SQLite now and then tells one of them "database is locked" without
+    waiting (2 in 150 tries of 4 processes), so the waiting is done here.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    with closing(connect_file(path)) as connection:
+        while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)

@@ -1,0 +1,87 @@
+"""Searching a gallery that others may be changing: the index of one encoder, remade when the gallery has moved."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from facerec.errors import EncoderMismatch
+from facerec.gallery.index import Index, build_index, search_subjects
+from facerec.gallery.results import StoredEmbeddings
+from facerec.records import Float32, Int64
+
+
+class Source(Protocol):
+    """What is searched: a `Gallery`, or in a test anything that answers these two."""
+
+    def generation(self) -> int: ...
+
+    def embeddings(self, encoder: str, subject: str | None = None) -> StoredEmbeddings: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searchable:
+    """Templates and the index over them, of one generation. Never changed, only replaced."""
+
+    stored: StoredEmbeddings
+    index: Index
+
+
+class Searcher:
+    """The subjects of a gallery most like a probe, by the templates of one encoder.
+
+    Safe to share between threads: each search uses the index that was current when it began. Every search first
+    reads the gallery's generation, so a subject that any process has removed is not found again.
+    """
+
+    def __init__(self, source: Source, encoder: str, build: Callable[[Int64, Float32], Index] = build_index):
+        self._source = source
+        self._encoder = encoder
+        self._build = build
+        self._lock = threading.Lock()
+        self._current: Searchable | None = None
+
+    def search(self, probes: Float32, k: int) -> list[tuple[tuple[str, float], ...]]:
+        """(Q, 128) -> for each probe up to k (subject, similarity), best first; nothing from an empty gallery.
+
+        Raises EncoderMismatch when there are templates, but none of this encoder.
+        """
+        current = self.current()
+        stored = current.stored
+        found = search_subjects(current.index, stored.template_ids, stored.subject_ids, probes, k)
+        return [
+            tuple((stored.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
+            for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)
+        ]
+
+    def current(self) -> Searchable:
+        """What a search that begins now would search. Raises EncoderMismatch as `search` does."""
+        current = self._fresh()
+        if current is None:
+            with self._lock:
+                current = self._fresh() or self._load()
+        return current
+
+    def _fresh(self) -> Searchable | None:
+        """What was loaded, unless the gallery has moved since, forward or (restored from a backup) back."""
+        current = self._current
+        if current is not None and current.stored.generation == self._source.generation():
+            return current
+        return None
+
+    def _load(self) -> Searchable:
+        stored = self._source.embeddings(self._encoder)
+        require_templates(stored, self._encoder)
+        self._current = Searchable(stored, self._build(stored.template_ids, stored.rows))
+        return self._current
+
+
+def require_templates(stored: StoredEmbeddings, encoder: str) -> None:
+    """Raise EncoderMismatch when faces are enrolled, but with other encoders only."""
+    if stored.missing and not len(stored) and not stored.quarantined:
+        raise EncoderMismatch(
+            f"the gallery holds {stored.missing} faces, none with a template of encoder {encoder[:12]}: "
+            "embeddings of different encoders are never compared; enroll the pictures again with this one"
+        )

@@ -1,0 +1,179 @@
+"""The gallery: templates enrolled, looked up, removed. Each change is one transaction, durable when it returns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine
+
+from facerec.errors import GalleryUnusable
+from facerec.gallery import integrity, reads, writes
+from facerec.gallery.checks import clean_name, clean_refusal, clean_template, require_operating_point
+from facerec.gallery.connect import (
+    connect_file,
+    engine_at,
+    explained,
+    is_writable,
+    locate,
+    reading,
+    shown,
+    undisturbed,
+    writing,
+)
+from facerec.gallery.results import (
+    EnrollResult,
+    GalleryStats,
+    Refusal,
+    RemoveResult,
+    StoredEmbeddings,
+    SubjectDetail,
+    SubjectSummary,
+)
+from facerec.gallery.schema import REVISIONS, prepare
+from facerec.records import OperatingPoint, Template
+
+
+def utc_now() -> datetime:
+    """The moment, with its zone."""
+    return datetime.now(UTC)
+
+
+class Gallery:
+    """The enrolled templates of one database. Safe to share between threads, and across a fork.
+
+    Every method raises GalleryUnusable, with the reason, when the database does not do what is asked.
+    """
+
+    def __init__(self, place: Path | URL, engine: Engine, now: Callable[[], datetime] = utc_now):
+        self._place = place
+        self._engine = engine
+        self._now = now
+
+    @classmethod
+    def open(cls, where: str | Path, create: bool = True, now: Callable[[], datetime] = utc_now) -> Gallery:
+        """See `facerec.gallery.open_gallery`. `now` is the clock that rows are dated by."""
+        place = locate(where)
+        prepare(place, create)
+        return cls(place, engine_at(place), now)
+
+    def __str__(self) -> str:
+        return shown(self._place)
+
+    def close(self) -> None:
+        """Let go of the server's connections; a file holds none between two calls."""
+        self._engine.dispose()
+
+    def enroll(self, templates: Sequence[Template]) -> EnrollResult:
+        """Store templates, all or none; the same face of the same picture again is reported and not stored.
+
+        Raises InvalidInput when one of them cannot be stored.
+        """
+        cleaned = [clean_template(template) for template in templates]
+        with self._write() as write:
+            stored = [writes.store_template(write, template) for template in cleaned]
+            new = Counter(one.subject_id for one in stored if one.is_new)
+            for subject_id, number in new.items():
+                write.record("enroll", subject_id, number)
+        return EnrollResult(
+            template_ids=tuple(one.template_id for one in stored),
+            is_new=tuple(one.is_new for one in stored),
+            generation=write.generation if new else write.generation - 1,
+        )
+
+    def remove(self, subject: str) -> RemoveResult:
+        """Delete a subject with faces, templates and refusals, and overwrite their bytes. Raises NotEnrolled."""
+        with self._write() as write:
+            faces, templates = writes.remove_subject(write, clean_name(subject))
+        self._empty_the_log()
+        return RemoveResult(faces, templates, write.generation)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a subject another name. Raises NotEnrolled, and InvalidInput when the new name is taken."""
+        with self._write() as write:
+            writes.rename_subject(write, clean_name(old), clean_name(new))
+        self._empty_the_log()
+
+    def remember_refusals(self, refusals: Sequence[Refusal]) -> int:
+        """Remember pictures that were looked at and not enrolled; how many of them were not known."""
+        cleaned = [clean_refusal(refusal) for refusal in refusals]
+        with self._write() as write:
+            new = sum(writes.store_refusal(write, refusal) for refusal in cleaned)
+            if new:
+                write.record("refuse")
+        return new
+
+    def save_operating_point(self, point: OperatingPoint) -> None:
+        """Store a measured threshold; it is in use from now on."""
+        require_operating_point(point)
+        with self._write() as write:
+            writes.store_operating_point(write, point)
+
+    def subjects(self) -> list[SubjectSummary]:
+        """Everybody enrolled, by name."""
+        with self._read() as connection:
+            return reads.subjects(connection)
+
+    def show(self, subject: str) -> SubjectDetail:
+        """One subject with each of its faces. Raises NotEnrolled."""
+        with self._read() as connection:
+            return reads.show(connection, clean_name(subject))
+
+    def stats(self) -> GalleryStats:
+        """The gallery in numbers."""
+        with self._read() as connection:
+            return reads.stats(connection, REVISIONS[-1])
+
+    def generation(self) -> int:
+        """How often the gallery has changed: an index made at another generation is stale."""
+        with self._read() as connection:
+            return reads.generation(connection)
+
+    def embeddings(self, encoder: str, subject: str | None = None) -> StoredEmbeddings:
+        """The templates made by one encoder, of everybody or of one subject. Raises NotEnrolled."""
+        with self._read() as connection:
+            return reads.embeddings(connection, encoder, None if subject is None else clean_name(subject))
+
+    def enrolled_images(self, encoder: str, subject: str | None = None) -> set[str]:
+        """sha256 of the pictures that this encoder has a template of, of anybody or of one subject."""
+        with self._read() as connection:
+            return reads.enrolled_images(connection, encoder, None if subject is None else clean_name(subject))
+
+    def refused_images(self, pipeline: str) -> dict[str, str]:
+        """sha256 of the pictures that this pipeline refused -> the reason."""
+        with self._read() as connection:
+            return reads.refused_images(connection, pipeline)
+
+    def operating_point(self, encoder: str) -> OperatingPoint | None:
+        """The threshold in use for an encoder; None when none was measured."""
+        with self._read() as connection:
+            return reads.operating_point(connection, encoder)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the gallery, one sentence each. Reads every row."""
+        with self._read() as connection:
+            return list(integrity.problems(connection))
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with explained(self._place), undisturbed(self._place), reading(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[writes.Write]:
+        if not is_writable(self._place):
+            raise GalleryUnusable(f"the gallery {self} cannot be written: the file or its folder is read-only")
+        with explained(self._place), writing(self._engine) as connection:
+            yield writes.Write.begin(connection, self._now())
+
+    def _empty_the_log(self) -> None:
+        """Copy SQLite's log into the file and cut it, so that what was deleted is not left in it.
+
+        It waits for readers at work; what they hold up is emptied when the last connection is closed.
+        """
+        if isinstance(self._place, Path):
+            with explained(self._place), closing(connect_file(self._place)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,188 @@
+"""The tables. Names of constraints are fixed, so that a migration can name what it drops.
+
+    subject 1--n face 1--n template          refusal   operating_point   audit_event   meta (one row)
+
+A subject is addressed by its name, and the name is unique: enrolling "Anna" twice must mean two pictures of one
+Anna, which nothing could tell from two Annas. People who share a name get different ones ("Anna, sales").
+Ids are never used again after a deletion, so an old id can not come to mean somebody else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, stored as UTC without zone (SQLite has none) and given back with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Tables(DeclarativeBase):
+    """What every table shares: how constraints are named, how moments are stored."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, float: Double}  # noqa: RUF012  (read once by sqlalchemy)
+
+
+class MetaRow(Tables):
+    """One row: which gallery this is, and how often it has changed."""
+
+    __tablename__ = "meta"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    database: Mapped[str] = mapped_column(String(32))
+    generation: Mapped[int]
+
+
+class SubjectRow(Tables):
+    """A person, addressed by name."""
+
+    __tablename__ = "subject"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+
+class FaceRow(Tables):
+    """One face in one picture: whose, where from, and how usable. The picture itself is not kept."""
+
+    __tablename__ = "face"
+    __table_args__ = (
+        CheckConstraint("length(image_sha256) = 64", name="image_sha256_length"),
+        CheckConstraint("x2 > x1 AND y2 > y1", name="box_has_area"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject_id: Mapped[int] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    source: Mapped[str] = mapped_column(Text)
+    image_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    x1: Mapped[float]
+    y1: Mapped[float]
+    x2: Mapped[float]
+    y2: Mapped[float]
+    score: Mapped[float | None]
+    eye_distance: Mapped[float | None]
+    sharpness: Mapped[float | None]
+    yaw: Mapped[float | None]
+    pitch: Mapped[float | None]
+    roll: Mapped[float | None]
+    created_at: Mapped[datetime]
+
+
+class TemplateRow(Tables):
+    """The embedding of one face by one encoder: 128 little-endian float32, 512 bytes.
+
+    `generation` is the gallery's at the moment of storing: an index can ask for what came since.
+    """
+
+    __tablename__ = "template"
+    __table_args__ = (
+        UniqueConstraint("face_id", "encoder"),
+        CheckConstraint("length(embedding) = 512", name="embedding_length"),
+        CheckConstraint("length(encoder) = 64", name="encoder_length"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    face_id: Mapped[int] = mapped_column(ForeignKey("face.id", ondelete="CASCADE"))
+    encoder: Mapped[str] = mapped_column(String(64))
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    generation: Mapped[int]
+
+
+class RefusalRow(Tables):
+    """A picture that was looked at and not enrolled. It names its subject by text: there may be no such row."""
+
+    __tablename__ = "refusal"
+    __table_args__ = (
+        UniqueConstraint("image_sha256", "pipeline", "subject"),
+        CheckConstraint("length(image_sha256) = 64", name="image_sha256_length"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200))
+    source: Mapped[str] = mapped_column(Text)
+    image_sha256: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(40))
+    pipeline: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+
+class OperatingPointRow(Tables):
+    """A measured threshold. The newest of an encoder is the one in use; the older ones stay as its history."""
+
+    __tablename__ = "operating_point"
+    __table_args__ = (
+        CheckConstraint("fmr >= 0 AND fmr <= 1", name="fmr_is_a_share"),
+        CheckConstraint("length(encoder) = 64", name="encoder_length"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encoder: Mapped[str] = mapped_column(String(64), index=True)
+    threshold: Mapped[float]
+    fmr: Mapped[float]
+    impostors: Mapped[int]
+    subjects: Mapped[int]
+    evidence: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class AuditEventRow(Tables):
+    """What was changed and when. Rows are only ever added, and hold no name, no picture and no embedding.
+
+    `subject_id` is no foreign key: it must outlive the subject.
+    """
+
+    __tablename__ = "audit_event"
+    __table_args__ = (NEVER_REUSE_IDS,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(index=True)
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(40))
+    subject_id: Mapped[int | None]
+    templates: Mapped[int]

@@ -1,0 +1,175 @@
+"""What one write transaction does, statement by statement. `Gallery` decides where it begins and ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.sql.dml import ReturningInsert
+
+from facerec.errors import InvalidInput, NotEnrolled
+from facerec.gallery.checks import QUALITY_FIELDS
+from facerec.gallery.codec import from_bytes, to_bytes
+from facerec.gallery.results import Refusal
+from facerec.gallery.tables import (
+    AuditEventRow,
+    FaceRow,
+    MetaRow,
+    OperatingPointRow,
+    RefusalRow,
+    SubjectRow,
+    TemplateRow,
+)
+from facerec.geometry import iou
+from facerec.records import OperatingPoint, Template
+
+SAME_FACE_IOU = 0.5
+"""Two boxes in one picture that overlap at least so much are one face, by the convention of PASCAL VOC.
+
+Boxes are compared so, and not for equality, because their last digits depend on how pictures were batched.
+"""
+
+SUBJECT_ID = select(SubjectRow.id).where(SubjectRow.name == bindparam("name"))
+FACES_OF_PICTURE = (
+    select(FaceRow.id, FaceRow.x1, FaceRow.y1, FaceRow.x2, FaceRow.y2)
+    .where(FaceRow.image_sha256 == bindparam("image_sha256"), FaceRow.subject_id == bindparam("subject_id"))
+    .order_by(FaceRow.id)
+)
+TEMPLATE_OF_FACE = select(TemplateRow.id, TemplateRow.embedding).where(
+    TemplateRow.face_id == bindparam("face_id"), TemplateRow.encoder == bindparam("encoder")
+)
+ADD_SUBJECT = insert(SubjectRow).returning(SubjectRow.id)
+ADD_FACE = insert(FaceRow).returning(FaceRow.id)
+ADD_TEMPLATE = insert(TemplateRow).returning(TemplateRow.id)
+"""The statements of an enrolment are put together once, since that costs more time than running them."""
+
+
+@dataclass(slots=True)
+class Write:
+    """A write under way.
+
+    generation  the gallery's, once this is committed
+    at          the moment that its rows carry
+    """
+
+    connection: Connection
+    generation: int
+    at: datetime
+
+    @classmethod
+    def begin(cls, connection: Connection, at: datetime) -> Write:
+        """Also makes later writers of a server wait (SQLite has seen to that already)."""
+        generation = connection.execute(select(MetaRow.generation).with_for_update()).scalar_one()
+        return cls(connection, generation + 1, at)
+
+    def record(self, action: str, subject_id: int | None = None, templates: int = 0) -> None:
+        """Add an audit event and move the generation: both, or neither, come with the change."""
+        self.connection.execute(update(MetaRow).values(generation=self.generation))
+        event = {"generation": self.generation, "at": self.at, "action": action}
+        self.connection.execute(insert(AuditEventRow), {**event, "subject_id": subject_id, "templates": templates})
+
+    def add(self, adding: ReturningInsert[int], values: dict[str, object]) -> int:
+        """Add a row and return its id."""
+        return self.connection.execute(adding, values).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where one template lies now, and whether it was put there just now."""
+
+    template_id: int
+    subject_id: int
+    is_new: bool
+
+
+def store_template(write: Write, template: Template) -> Stored:
+    """Store a template unless it is there. One whose bytes were damaged is put right, and counts as new."""
+    subject_id = _subject(write, template.subject)
+    face_id = _face(write, subject_id, template)
+    face = {"face_id": face_id, "encoder": template.encoder}
+    content = {"embedding": to_bytes(template.embedding), "generation": write.generation}
+    there = write.connection.execute(TEMPLATE_OF_FACE, face).first()
+    if there is None:
+        return Stored(write.add(ADD_TEMPLATE, face | content), subject_id, True)
+    if from_bytes([there.embedding])[1].all():
+        return Stored(there.id, subject_id, False)
+    write.connection.execute(update(TemplateRow).where(TemplateRow.id == there.id).values(content))
+    return Stored(there.id, subject_id, True)
+
+
+def remove_subject(write: Write, name: str) -> tuple[int, int]:
+    """Delete a subject with everything that names it; how many faces and templates went. Raises NotEnrolled."""
+    subject_id = subject_id_of(write.connection, name)
+    faces = select(FaceRow.id).where(FaceRow.subject_id == subject_id)
+    templates = write.connection.execute(delete(TemplateRow).where(TemplateRow.face_id.in_(faces))).rowcount
+    removed = write.connection.execute(delete(FaceRow).where(FaceRow.subject_id == subject_id)).rowcount
+    write.connection.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
+    write.connection.execute(delete(RefusalRow).where(RefusalRow.subject == name))
+    write.record("remove", subject_id, templates)
+    return removed, templates
+
+
+def rename_subject(write: Write, old: str, new: str) -> None:
+    """Raises NotEnrolled, and InvalidInput when `new` is taken: two subjects are never merged by the way."""
+    subject_id = subject_id_of(write.connection, old)
+    if write.connection.execute(SUBJECT_ID, {"name": new}).first():
+        raise InvalidInput(f"{new} is enrolled already: remove one of the two, or choose another name")
+    write.connection.execute(update(SubjectRow).where(SubjectRow.id == subject_id).values(name=new))
+    write.connection.execute(update(RefusalRow).where(RefusalRow.subject == old).values(subject=new))
+    write.record("rename", subject_id)
+
+
+def store_refusal(write: Write, refusal: Refusal) -> bool:
+    """Remember a refused picture; False when it was known, in which case the newer reason is kept."""
+    same = (
+        (RefusalRow.image_sha256 == refusal.image_sha256)
+        & (RefusalRow.pipeline == refusal.pipeline)
+        & (RefusalRow.subject == refusal.subject)
+    )
+    known = write.connection.execute(select(RefusalRow.reason).where(same)).scalar()
+    if known is None:
+        write.connection.execute(insert(RefusalRow).values(**asdict(refusal), created_at=write.at))
+    elif known != refusal.reason:
+        write.connection.execute(update(RefusalRow).where(same).values(reason=refusal.reason))
+    return known is None
+
+
+def store_operating_point(write: Write, point: OperatingPoint) -> None:
+    """Add a measured threshold; the one before it stays as history."""
+    write.connection.execute(insert(OperatingPointRow).values(**asdict(point), created_at=write.at))
+    write.record("operating_point")
+
+
+def subject_id_of(connection: Connection, name: str) -> int:
+    """Raises NotEnrolled."""
+    found = connection.execute(SUBJECT_ID, {"name": name}).scalar()
+    if found is None:
+        raise NotEnrolled(name)
+    return found
+
+
+def _subject(write: Write, name: str) -> int:
+    """The row of this subject: the one that is there, or a new one."""
+    found = write.connection.execute(SUBJECT_ID, {"name": name}).scalar()
+    return write.add(ADD_SUBJECT, {"name": name, "created_at": write.at}) if found is None else found
+
+
+def _face(write: Write, subject_id: int, template: Template) -> int:
+    """The row of this face of this picture: the one that is there, or a new one."""
+    picture = {"image_sha256": template.image_sha256, "subject_id": subject_id}
+    there = write.connection.execute(FACES_OF_PICTURE, picture).all()
+    if there:
+        overlap = iou(np.array([row[1:] for row in there]), np.array([template.box]))[:, 0]
+        if overlap.max() >= SAME_FACE_IOU:
+            return int(there[int(overlap.argmax())][0])
+    box = dict(zip(("x1", "y1", "x2", "y2"), map(float, template.box), strict=True))
+    quality = {name: _number(template.quality.get(name)) for name in QUALITY_FIELDS}
+    origin = {"source": template.source, "created_at": write.at}
+    return write.add(ADD_FACE, {**picture, **origin, **box, **quality})
+
+
+def _number(value: float | None) -> float | None:
+    """A plain float: the driver does not know those of numpy."""
+    return None if value is None else float(value)

@@ -1,0 +1,104 @@
+"""Galleries, templates to put into them, and what must hold of a gallery whatever happened to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facerec.gallery import open_gallery
+from facerec.gallery.index import ExactIndex, FaissIndex
+from facerec.gallery.store import Gallery
+from facerec.records import DIM, Template, unit
+
+ENCODER = hashlib.sha256(b"an encoder").hexdigest()
+QUALITY = {"score": 0.99, "eye_distance": 40.0, "sharpness": 310.5, "yaw": -0.1, "pitch": 0.2, "roll": 3.0}
+
+MakeTemplate = Callable[..., Template]
+
+
+def template_of(
+    subject: str = "Anna",
+    number: int = 0,
+    encoder: str = ENCODER,
+    box: tuple[float, float, float, float] = (10.0, 20.0, 60.0, 90.0),
+) -> Template:
+    """The template of picture `number`, whoever it is said to show: the same number gives the same embedding."""
+    embedding = unit(np.random.default_rng(number).standard_normal((1, DIM)))[0]
+    image = hashlib.sha256(f"picture {number}".encode()).hexdigest()
+    return Template(subject, f"album/{number}.jpg", image, box, QUALITY, encoder, embedding)
+
+
+def must_hold(gallery: Gallery, acknowledged: Sequence[Template]) -> None:
+    """Sound, each acknowledged write there once and whole, and both indexes answer as brute force does."""
+    assert gallery.problems() == []
+    stored = gallery.embeddings(ENCODER)
+    assert stored.quarantined == 0
+    assert len(np.unique(stored.template_ids)) == len(stored)
+    for template in acknowledged:
+        same = np.flatnonzero((stored.rows == template.embedding).all(axis=1))
+        assert [stored.names[int(stored.subject_ids[row])] for row in same] == [template.subject]
+    if len(stored):
+        probes = stored.rows[:100]
+        nearest = [int(np.argmax([probe @ row for row in stored.rows])) for probe in probes]
+        for index in (ExactIndex, FaissIndex):
+            found = index(stored.template_ids, stored.rows).search(probes, 1)
+            np.testing.assert_array_equal(found.ids[:, 0], stored.template_ids[nearest])
+
+
+def in_child(work: Callable[[], object]) -> tuple[int, str]:
+    """Run `work` in a forked process: how it ended (0, or minus the signal), and its answer or error in words."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.write(sender, repr(work()).encode())
+            status = 0
+        except BaseException as error:  # the parent must hear of anything
+            os.write(sender, repr(error).encode())
+        finally:
+            os._exit(status)
+    os.close(sender)
+    with open(receiver) as answer:
+        said = answer.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "gallery.db"
+
+
+@pytest.fixture
+def gallery(path: Path) -> Gallery:
+    return open_gallery(path)
+
+
+@pytest.fixture
+def make() -> MakeTemplate:
+    return template_of
+
+
+@pytest.fixture
+def holds() -> Callable[[Gallery, Sequence[Template]], None]:
+    return must_hold
+
+
+@pytest.fixture
+def encoder() -> str:
+    return ENCODER
+
+
+@pytest.fixture
+def other_encoder() -> str:
+    return hashlib.sha256(b"another encoder").hexdigest()
+
+
+@pytest.fixture
+def child() -> Callable[[Callable[[], object]], tuple[int, str]]:
+    return in_child

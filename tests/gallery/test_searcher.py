@@ -1,0 +1,142 @@
+"""Searching while the gallery changes: never stale, never mixed, never across encoders."""
+
+import threading
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from facerec.errors import EncoderMismatch, InvalidInput
+from facerec.gallery import open_gallery
+from facerec.gallery.connect import connect_file
+from facerec.gallery.index import ExactIndex, FaissIndex
+from facerec.gallery.searcher import Searcher
+
+
+class Counting:
+    """A gallery that counts how often its embeddings were read."""
+
+    def __init__(self, gallery):
+        self.gallery = gallery
+        self.loads = 0
+
+    def generation(self):
+        return self.gallery.generation()
+
+    def embeddings(self, encoder, subject=None):
+        self.loads += 1
+        return self.gallery.embeddings(encoder, subject)
+
+
+def probe(template):
+    return template.embedding[None]
+
+
+def test_the_best_subjects_come_by_name(gallery, make, encoder):
+    gallery.enroll([make("Anna", 1), make("Anna", 2), make("Ben", 3)])
+    two, three = make("", 2).embedding, make("", 3).embedding
+    (first, second), (third, _) = Searcher(gallery, encoder).search(np.stack([two, three]), 5)
+    assert first == ("Anna", pytest.approx(1, abs=1e-6)) and third == ("Ben", pytest.approx(1, abs=1e-6))
+    assert second == ("Ben", pytest.approx(float(two @ three), abs=1e-6))
+    assert isinstance(first[1], float)
+
+
+def test_an_empty_gallery_names_nobody(gallery, make, encoder):
+    assert Searcher(gallery, encoder).search(probe(make()), 5) == [()]
+    assert Searcher(gallery, encoder).search(np.empty((0, 128), np.float32), 5) == []
+
+
+def test_the_index_is_kept_until_the_gallery_moves(gallery, make, encoder):
+    gallery.enroll([make("Anna", 1)])
+    source = Counting(gallery)
+    searcher = Searcher(source, encoder)
+    for _ in range(3):
+        searcher.search(probe(make("", 1)), 1)
+    assert source.loads == 1
+    gallery.enroll([make("Anna", 1)])  # nothing new
+    searcher.search(probe(make("", 1)), 1)
+    assert source.loads == 1
+    gallery.enroll([make("Ben", 2)])
+    assert searcher.search(probe(make("", 2)), 1)[0][0][0] == "Ben"
+    assert source.loads == 2
+
+
+def test_what_another_opener_changed_is_seen_at_once(gallery, path, make, encoder):
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    searcher = Searcher(gallery, encoder)
+    assert searcher.search(probe(make("", 1)), 1)[0][0][0] == "Anna"
+    open_gallery(path).rename("Anna", "Anne")
+    assert searcher.search(probe(make("", 1)), 1)[0][0][0] == "Anne"
+    open_gallery(path).remove("Anne")
+    assert [name for name, _ in searcher.search(probe(make("", 1)), 5)[0]] == ["Ben"]
+
+
+def test_a_gallery_restored_from_a_backup_is_read_again(gallery, path, make, encoder):
+    gallery.enroll([make("Anna", 1)])
+    backup = path.read_bytes()
+    gallery.enroll([make("Ben", 2)])
+    searcher = Searcher(gallery, encoder)
+    assert len(searcher.search(probe(make("", 2)), 5)[0]) == 2
+    path.write_bytes(backup)
+    assert [name for name, _ in searcher.search(probe(make("", 2)), 5)[0]] == ["Anna"]
+
+
+def test_embeddings_of_another_encoder_are_never_compared(gallery, make, encoder, other_encoder):
+    gallery.enroll([make("Anna", 1)])
+    with pytest.raises(EncoderMismatch, match="1 faces"):
+        Searcher(gallery, other_encoder).search(probe(make("", 1)), 1)
+    gallery.enroll([make("Ben", 2, encoder=other_encoder)])
+    assert [name for name, _ in Searcher(gallery, other_encoder).search(probe(make("", 1)), 5)[0]] == ["Ben"]
+    assert [name for name, _ in Searcher(gallery, encoder).search(probe(make("", 1)), 5)[0]] == ["Anna"]
+
+
+def test_a_bad_probe_is_refused(gallery, make, encoder):
+    gallery.enroll([make("Anna", 1)])
+    for bad in (np.zeros((1, 128), np.float32), np.full((1, 128), np.nan, np.float32)):
+        with pytest.raises(InvalidInput):
+            Searcher(gallery, encoder).search(bad, 1)
+
+
+@pytest.mark.parametrize("build", [ExactIndex, FaissIndex])
+def test_threads_search_while_others_enroll_and_remove(gallery, make, holds, encoder, build):
+    """The searched subject is always found, a removed one never again, and nobody is found under a wrong name."""
+    gallery.enroll([make("always", 0)])
+    searcher = Searcher(gallery, encoder, build)
+    wrong: list[object] = []
+    done = threading.Event()
+
+    def search() -> None:
+        while not done.is_set():
+            (candidates,) = searcher.search(probe(make("", 0)), 3)
+            if candidates[0][0] != "always" or candidates[0][1] < 0.999:
+                wrong.append(candidates)
+
+    def change() -> None:
+        for number in range(1, 13):
+            gallery.enroll([make(f"subject {number}", number)])
+            (candidates,) = searcher.search(probe(make("", number)), 1)
+            if candidates[0][0] != f"subject {number}":
+                wrong.append((number, candidates))
+            if number % 3 == 0:
+                gallery.remove(f"subject {number}")
+                (candidates,) = searcher.search(probe(make("", number)), 20)
+                if f"subject {number}" in dict(candidates):
+                    wrong.append((number, candidates))
+
+    searchers = [threading.Thread(target=search) for _ in range(3)]
+    writer = threading.Thread(target=change)
+    for thread in (*searchers, writer):
+        thread.start()
+    writer.join()
+    done.set()
+    for thread in searchers:
+        thread.join()
+    assert wrong == []
+    holds(gallery, [make("always", 0)] + [make(f"subject {n}", n) for n in range(1, 13) if n % 3])
+
+
+def test_a_damaged_template_is_never_found(gallery, path, make, encoder):
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    with closing(connect_file(path)) as connection:
+        connection.execute("UPDATE template SET embedding = zeroblob(512) WHERE id = 1")
+    assert [name for name, _ in Searcher(gallery, encoder).search(probe(make("", 1)), 5)[0]] == ["Ben"]

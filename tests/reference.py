@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from facerec.records import Faces, Image
 
 
 def facenet_pytorch() -> ModuleType:
@@ -60,3 +63,42 @@ def plain_nms(boxes: Any, scores: Any, threshold: float) -> Any:
         shared = np.maximum(wide, 0) * np.maximum(high, 0)
         waiting = waiting[shared / (areas[best] + areas[waiting] - shared) <= threshold]
     return torch.tensor(kept, dtype=torch.int64)
+
+
+def facenet_mtcnn(**settings: Any) -> Callable[[Image], Faces]:
+    """facenet-pytorch's own MTCNN, all faces, best score first; `settings` are its constructor's."""
+    detector = facenet_pytorch().MTCNN(keep_all=True, select_largest=False, **settings)
+
+    def detect(image: Image) -> Faces:
+        boxes, scores, landmarks = detector.detect(image, landmarks=True)
+        if boxes is None:
+            return Faces.none()
+        return Faces(*(np.array(part.tolist(), np.float32) for part in (boxes, landmarks, scores)))
+
+    return detect
+
+
+class Difference(NamedTuple):
+    """How far two detectors are apart on one picture."""
+
+    faces: int
+    box: float
+    landmark: float
+    score: float
+
+
+def difference(ours: Faces, theirs: Faces) -> Difference | None:
+    """Largest differences, in pixels and in score, over the faces of one picture; None unless they pair off."""
+    if not len(ours) or len(ours) != len(theirs):
+        return Difference(0, 0, 0, 0) if len(ours) == len(theirs) else None
+    apart = np.abs(ours.boxes[:, None] - theirs.boxes).max(axis=2)
+    partner = apart.argmin(axis=1)
+    if len(set(partner)) < len(partner):
+        return None
+    same = theirs[partner]
+    return Difference(
+        len(ours),
+        float(apart.min(axis=1).max()),
+        float(np.abs(ours.landmarks - same.landmarks).max()),
+        float(np.abs(ours.scores - same.scores).max()),
+    )

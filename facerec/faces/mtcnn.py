@@ -2,7 +2,8 @@
 
 P-Net looks for faces of every size in a pyramid of reduced copies of the picture, R-Net rejects most of what it
 found, O-Net places the box and the landmarks. Everything here is numpy over three ONNX graphs; no torch.
-Agrees with facenet-pytorch's MTCNN(keep_all=True), which is sorted by size, in boxes, landmarks and scores.
+Agrees with facenet-pytorch's MTCNN(keep_all=True) in boxes, landmarks and scores, but for the rare face with two
+boxes whose scores are both 1 up to rounding: either may win.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ BATCH = 32  # crops at a time: bounds memory, and what R- and O-Net hold stays i
 class MtcnnSettings:
     """What MTCNN looks for.
 
-    min_face    shorter side of the smallest face, pixels of the (perhaps reduced) picture, >= 12
+    min_face    side of the smallest window that is looked at, pixels of the (perhaps reduced) picture, >= 12;
+                faces down to about two thirds of it are still found
     thresholds  lowest score that passes P-, R- and O-Net, 0..1; the paper's implementation's own
     factor      from one size of the pyramid to the next, 0..1
     long_side   a picture with a longer side is reduced to this before detection, pixels

@@ -80,5 +80,9 @@ def landmarks_in(boxes: Float32, shares: Float32) -> Float32:
 
 
 def suppressed_by_smaller(boxes: Float32, scores: Float32, threshold: float) -> Int64:
-    """The rows that survive when overlap is over the smaller of two boxes, sizes inclusive; best score first."""
-    return nms(boxes + np.array([0, 0, 1, 1], np.float32), scores, threshold, over="min")
+    """The rows that survive when overlap is over the smaller of two boxes, sizes inclusive; best score first.
+
+    Scores end at 1 and are often equal there; the later row wins then, as in the authors' implementation.
+    """
+    inclusive = boxes + np.array([0, 0, 1, 1], np.float32)
+    return len(boxes) - 1 - nms(inclusive[::-1], scores[::-1], threshold, over="min")

@@ -1,8 +1,7 @@
 """The three networks of MTCNN (Zhang et al., 2016), with the weights that facenet-pytorch's wheel carries.
 
 Each takes (N, H, W, C >= 3) float32, RGB levels 0..255 in the first three channels, and scales them itself. Scores
-are the share of "face" in a softmax over two classes, which is the sigmoid of the difference of the two logits.
-Box offsets are in units of the box's own size: x1, y1, x2, y2.
+are the share of "face" in a softmax over two classes. Box offsets are x1, y1, x2, y2 in units of the box's size.
 """
 
 from __future__ import annotations
@@ -19,7 +18,16 @@ def channels_first(images: Tensor) -> Tensor:
 
 
 def face_share(logits: Tensor) -> Tensor:
-    """(N, 2, ...) logits of background and face -> (N, ...), 0..1."""
+    """(N, 2) logits of background and face -> (N,), 0..1."""
+    return logits.softmax(dim=1)[:, 1]
+
+
+def face_share_of_map(logits: Tensor) -> Tensor:
+    """(N, 2, H, W) -> (N, H, W), 0..1.
+
+    For two classes softmax is the sigmoid of the difference, four times as fast over a map. Only P-Net takes it:
+    near 1 its last digit differs, and there R- and O-Net's scores decide between boxes.
+    """
     return torch.sigmoid(logits[:, 1] - logits[:, 0])
 
 
@@ -63,7 +71,7 @@ class PNet(nn.Module):
         x = self.pool1(self.prelu1(self.conv1(x)))
         x = self.prelu2(self.conv2(x))
         x = self.prelu3(self.conv3(x))
-        return face_share(self.conv4_1(x)), self.conv4_2(x)
+        return face_share_of_map(self.conv4_1(x)), self.conv4_2(x)
 
 
 class RNet(nn.Module):

@@ -24,7 +24,8 @@ class ChannelMaxPool(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.group < 1 or x.shape[1] % self.group:
             raise InvalidInput(f"{x.shape[1]} channels cannot be pooled in groups of {self.group}")
-        return x.unflatten(1, (-1, self.group)).amax(dim=2)
+        groups = x.reshape(len(x), -1, self.group, *x.shape[2:])
+        return groups.amax(dim=2)
 
     def extra_repr(self) -> str:
         return f"group={self.group}"

@@ -68,9 +68,11 @@ def test_same_is_torchs_where_torch_has_it(kernel: int, dilation: int) -> None:
     assert torch.equal(nn.functional.conv1d(ours, weight, dilation=dilation), expected)
 
 
-@pytest.mark.parametrize("size, kernel, stride, dilation", [(7, 3, 2, 1), (8, 3, 2, 1), (9, 2, 3, 1), (10, 3, 2, 2)])
+@pytest.mark.parametrize("size, kernel, stride, dilation", [
+    (7, 3, 2, 1), (8, 3, 2, 1), (9, 2, 3, 1), (10, 3, 2, 2),
+])
 def test_same_padding_with_a_stride(size: int, kernel: int, stride: int, dilation: int) -> None:
-    """The slow way: every stride-th result of the convolution that keeps the size, from where TensorFlow starts."""
+    """The slow way: every stride-th result of a convolution of stride 1, from where TensorFlow starts."""
     x = torch.rand(1, 1, size, size + 1)
     weight = torch.rand(1, 1, kernel, kernel)
     y = nn.functional.conv2d(SamePad(kernel, stride, dilation)(x), weight, stride=stride, dilation=dilation)

@@ -172,6 +172,25 @@ class InvertedResidual(nn.Module):
         return y
 
 
+class AverageTo(nn.Module):
+    """Bring a map to the one size that a dense layer behind it was made for: (B, C, H, W) -> (B, C, side, side).
+
+    A map that has that size already passes untouched, so that a trace for ONNX holds no resampling.
+    """
+
+    def __init__(self, side: int):
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[2] == self.side and x.shape[3] == self.side:
+            return x
+        return nn.functional.adaptive_avg_pool2d(x, self.side)
+
+    def extra_repr(self) -> str:
+        return f"side={self.side}"
+
+
 class GlobalAveragePool(nn.Sequential):
     """The mean of each channel: (B, C, H, W) -> (B, C)."""
 

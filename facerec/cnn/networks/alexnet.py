@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from facerec.cnn.blocks import Entrance, initialise
+from facerec.cnn.blocks import AverageTo, Entrance, initialise
 
 
 def response_norm() -> nn.LocalResponseNorm:
@@ -56,7 +56,7 @@ class AlexNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2),  # (B, 256, 6, 6)
         )
-        self.pool = nn.AdaptiveAvgPool2d(6)
+        self.pool = AverageTo(6)
         self.classifier = dense_layers(classes)
         initialise(self)
 
@@ -87,7 +87,7 @@ class AlexNetOneTower(nn.Module):
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2),  # (B, 256, 6, 6)
         )
-        self.pool = nn.AdaptiveAvgPool2d(6)
+        self.pool = AverageTo(6)
         self.classifier = dense_layers(classes)
         initialise(self)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from facerec.cnn.blocks import Entrance, initialise
+from facerec.cnn.blocks import AverageTo, Entrance, initialise
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -26,7 +26,7 @@ class VGG(nn.Module):
         super().__init__()
         self.entrance = Entrance(channels, 32)
         self.features = nn.Sequential(*stages(channels, depths))  # (B, 512, 7, 7)
-        self.pool = nn.AdaptiveAvgPool2d(7)
+        self.pool = AverageTo(7)
         self.classifier = nn.Sequential(
             nn.Linear(512 * 7 * 7, 4096),
             nn.ReLU(inplace=True),

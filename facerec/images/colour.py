@@ -17,8 +17,8 @@ MID_GREY = (128, 128, 128)
 def to_rgb(picture: PIL.Image.Image) -> Image:
     """Pixels as RGB uint8 (H, W, 3).
 
-    Transparent pixels lie over mid-grey. 16 bits are divided by 257. Wider integers and floats have no fixed
-    white, see `_scaled`. Raises ValueError for a mode that Pillow cannot turn into RGB, LAB for one.
+    Transparent pixels lie over mid-grey. 16 bits of grey are divided by 257 (of colours, Pillow keeps the upper
+    8 bits, at most one level less). Wider integers and floats have no fixed white, see `_scaled`.
     """
     if picture.mode.startswith("I;16"):
         return _grey(_EIGHT_BITS[np.asarray(picture)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,11 @@ from facerec.cli.progress import bar
 
 if TYPE_CHECKING:
     from facerec.recognition import Enrollment
+    from facerec.recognition.enrollment import Sample
 
 
 @click.command()
-@click.argument("subject_and_pictures", nargs=-1, type=options.pictures, metavar="[NAME PHOTO...]")
+@click.argument("subject_and_pictures", nargs=-1, metavar="[NAME PHOTO...]")
 @click.option("--from", "folder", type=options.pictures, help="Enroll a folder that holds one folder per subject.")
 @options.gallery
 @options.detector
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @options.face
 @answering
 def enroll(
-    subject_and_pictures: tuple[Path, ...], folder: Path | None, gallery: str | None, detector: str, encoder: str,
+    subject_and_pictures: tuple[str, ...], folder: Path | None, gallery: str | None, detector: str, encoder: str,
     face: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Enroll a subject from one picture or more, or everybody in a folder.
@@ -43,7 +44,7 @@ def enroll(
     if folder is not None:
         return enroll_folder(recognizer.enroll_all, folder, as_json)
     subject, *pictures = subject_and_pictures
-    return report(recognizer.enroll(str(subject), pictures), as_json)
+    return report(recognizer.enroll(subject, pictures), as_json)
 
 
 @click.command()
@@ -63,7 +64,7 @@ def precompute(folder: Path, gallery: str | None, detector: str, encoder: str, f
     return enroll_folder(recognizer.enroll_all, folder, as_json)
 
 
-def enroll_folder(enroll_all: object, folder: Path, as_json: bool) -> int:
+def enroll_folder(enroll_all: Callable[[list[Sample]], Iterator[Enrollment]], folder: Path, as_json: bool) -> int:
     """Enroll a folder with a progress bar."""
     from facerec.recognition.enrollment import folder_samples
 

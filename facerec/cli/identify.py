@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from facerec.records import Identification
 
 
+SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, type=options.pictures, metavar="PHOTO...")
-@click.option("--top", default=1, show_default=True, type=click.IntRange(1, 100), help="Candidates to list per face.")
-@click.option("--target-fpir", default=0.01, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True),
-              help="Share of strangers who may get a name; the threshold comes from it and the number enrolled.")  # fmt: skip
+@click.option("--top", default=1, show_default=True, type=click.IntRange(1, 100), help="Candidates per face.")
+@click.option(
+    "--target-fpir",
+    default=0.01,
+    show_default=True,
+    type=SHARE,
+    help="Share of strangers who may get a name; the threshold comes from it and the number enrolled.",
+)
 @click.option("--draw", type=options.pictures, metavar="OUT.png", help="Save the picture with its faces named.")
 @options.gallery
 @options.detector

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from facerec.cli.answers import FOUND, answering, note, say
 from facerec.cli.progress import Counter
+
+if TYPE_CHECKING:
+    from facerec.learning.loop import Report
 
 folder = click.Path(path_type=Path)
 
@@ -32,7 +36,7 @@ def train(config: Path, data: Path, out: Path, as_json: bool) -> int:
     return FOUND
 
 
-def in_words(now: object) -> str:
+def in_words(now: Report) -> str:
     """What the progress bar says of a step."""
     return f"loss {now.loss:.3f}  active {now.active:.0%}  {now.images_per_second:.0f} images/s"
 

@@ -1,0 +1,52 @@
+"""`facerec doctor`, `encoders` and the help: what is here, and is it what it should be?"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from facerec.cli.main import COMMANDS
+from facerec.faces.encoder import PACKAGED
+
+
+def test_doctor_finds_everything_well(facerec) -> None:
+    ran = facerec("doctor", "--json")
+    assert ran.status == 0
+    assert [answer["part"] for answer in ran.answers] == [
+        "facerec",
+        "inference engine",
+        "detector",
+        "encoder",
+        "gallery",
+    ]
+    assert {answer["outcome"] for answer in ran.answers} == {"ok"}
+
+
+def test_doctor_finds_a_changed_encoder_and_a_broken_gallery(facerec, tmp_path: Path) -> None:
+    encoder = shutil.copytree(PACKAGED["default"], tmp_path / "encoder")
+    weights = encoder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x00\x00")
+    (tmp_path / "gallery.db").write_bytes(b"this is no database at all" * 100)
+    ran = facerec("doctor", "--encoder", encoder)
+    assert ran.status == 2
+    assert "WRONG  encoder: " in ran.out and "WRONG  gallery: " in ran.out
+
+
+def test_encoders_lists_the_packaged_thresholds(facerec) -> None:
+    ran = facerec("encoders")
+    assert ran.status == 0 and ran.out.startswith("default  ") and "FMR 0.001: threshold 0." in ran.out
+    assert facerec("encoders", "--json").answers[0]["operating_points"]["points"]
+
+
+def test_every_command_explains_itself(facerec) -> None:
+    for command in COMMANDS:
+        ran = facerec(command.name, "--help")
+        assert ran.status == 0 and len(ran.out) > 150, command.name
+
+
+def test_a_bug_does_not_look_like_no_match(tmp_path: Path) -> None:
+    code = "import sys; from facerec.cli.main import fail; sys.excepthook = fail; 1 / 0"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2 and "ZeroDivisionError" in ran.stderr

@@ -1,0 +1,44 @@
+"""The everyday commands never load torch, and those without a gallery no database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Photos
+
+SCRIPT = """
+import sys
+from facerec.cli.main import commands
+try:
+    commands(sys.argv[1:], prog_name="facerec")
+except SystemExit as end:
+    status = end.code
+heavy = {"torch", "torchvision", "facenet_pytorch", "cv2", "scipy", "skimage", "onnx", "sqlalchemy", "alembic", "faiss"}
+print("loaded", *sorted(heavy & sys.modules.keys()))
+sys.exit(status)
+"""
+
+
+def loaded(*words: object) -> list[str]:
+    """What of the heavy packages a command line loads, in a process of its own."""
+    words = [str(word) for word in words]
+    ran = subprocess.run([sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, check=False)
+    assert ran.returncode in (0, 1), ran.stderr
+    return ran.stdout.splitlines()[-1].split()[1:]
+
+
+def test_verify_loads_neither_torch_nor_a_database(photos: Photos) -> None:
+    loaded("verify", photos.portrait, photos.take)  # the detector's graphs may have to be made first
+    assert loaded("verify", photos.portrait, photos.take) == []
+
+
+@pytest.mark.parametrize("words", [["enroll", "Eileen", "{portrait}"], ["identify", "{take}"], ["gallery", "list"]])
+def test_the_gallery_commands_load_no_torch(words: list[str], photos: Photos, tmp_path: Path) -> None:
+    gallery = ["--gallery", tmp_path / "g.db"]
+    loaded("enroll", "Somebody", photos.portrait, *gallery)
+    paths = {"portrait": photos.portrait, "take": photos.take}
+    assert loaded(*(word.format(**paths) for word in words), *gallery) == ["sqlalchemy"]

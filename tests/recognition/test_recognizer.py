@@ -1,0 +1,174 @@
+"""The use cases, over fakes whose every answer can be foretold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facerec import Recognizer, images
+from facerec.errors import BadImage, EncoderMismatch, InvalidInput, ManyFaces, NoFace, NotEnrolled
+from facerec.gallery import open_gallery
+from facerec.recognition.recognizer import point_for
+from tests import fakes
+from tests.fakes import ANNA, BERT, CARL, picture, save_picture
+
+
+def recognizer(tmp_path: Path, face: str = "only", embed: fakes.Embed | None = None) -> Recognizer:
+    return Recognizer(fakes.pipeline(embed), fakes.points(), open_gallery(tmp_path / "g.db"), face, "fake")
+
+
+def outcomes(enrollments: object) -> list[str]:
+    return [one.outcome for one in enrollments]
+
+
+def test_the_same_face_matches_and_another_does_not(tmp_path: Path) -> None:
+    known = Recognizer(fakes.pipeline(), fakes.points())
+    same, other = known.verify(picture(ANNA), picture(ANNA)), known.verify(picture(ANNA), picture(BERT))
+    assert (same.outcome, other.outcome) == ("match", "no_match")
+    assert same.similarity == pytest.approx(1, abs=1e-6)
+    assert same.point.fmr == 1e-3
+
+
+def test_a_similarity_at_the_threshold_is_a_match() -> None:
+    known = Recognizer(fakes.pipeline(), fakes.points((1e-3, 0.5)))
+    similarity = known.verify(picture(ANNA), picture(BERT)).similarity
+    at = Recognizer(fakes.pipeline(), fakes.points((1e-3, similarity)))
+    assert at.verify(picture(ANNA), picture(BERT)).outcome == "match"
+
+
+def test_verify_takes_paths_bytes_and_pixels_alike(tmp_path: Path) -> None:
+    known = Recognizer(fakes.pipeline(), fakes.points())
+    path = save_picture(tmp_path / "a.png", ANNA)
+    answers = [known.verify(source, picture(ANNA)).similarity for source in (path, str(path), path.read_bytes())]
+    assert answers == pytest.approx([1, 1, 1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "people, error", [((None,), NoFace), ((ANNA, BERT), ManyFaces)]
+)  # fmt: skip
+def test_verify_refuses_a_picture_that_does_not_show_one_face(people: tuple, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        Recognizer(fakes.pipeline(), fakes.points()).verify(picture(ANNA), picture(*people))
+
+
+@pytest.mark.parametrize("face, expected", [("largest", ANNA), ("centre", BERT)])
+def test_a_rule_chooses_among_several_faces(face: str, expected: fakes.Colour) -> None:
+    known = Recognizer(fakes.pipeline(), fakes.points(), face=face)
+    assert known.verify(picture(ANNA, BERT, CARL), picture(expected)).outcome == "match"
+
+
+def test_an_unmeasured_fmr_is_refused_with_the_measured_ones() -> None:
+    with pytest.raises(InvalidInput, match=r"measured: 0.01, 0.001, 0.0001"):
+        Recognizer(fakes.pipeline(), fakes.points()).verify(picture(ANNA), picture(ANNA), fmr=0.02)
+
+
+def test_identify_names_every_face_and_says_unknown(tmp_path: Path) -> None:
+    known = recognizer(tmp_path)
+    assert outcomes(known.enroll("Anna", [picture(ANNA)])) == ["enrolled"]
+    assert outcomes(known.enroll("Bert", [picture(BERT)])) == ["enrolled"]
+    answers = known.identify(picture(BERT, CARL, ANNA), top=2)
+    assert [one.subject for one in answers] == ["Bert", None, "Anna"]
+    assert [one.outcome for one in answers] == ["match", "unknown", "match"]
+    assert [one.box[0] for one in answers] == [10, 130, 250]
+    assert all(len(one.candidates) == 2 and one.enrolled == 2 for one in answers)
+
+
+def test_identify_answers_nothing_for_no_face_and_unknown_for_an_empty_gallery(tmp_path: Path) -> None:
+    known = recognizer(tmp_path)
+    assert known.identify(picture(None)) == ()
+    (answer,) = known.identify(picture(ANNA))
+    assert (answer.outcome, answer.similarity, answer.enrolled, answer.fpir) == ("unknown", None, 0, 0.0)
+
+
+def test_one_change_is_seen_by_the_next_search(tmp_path: Path) -> None:
+    known = recognizer(tmp_path)
+    list(known.enroll("Anna", [picture(ANNA)]))
+    assert known.identify(picture(ANNA))[0].subject == "Anna"
+    known.gallery.rename("Anna", "Anne")
+    assert known.identify(picture(ANNA))[0].subject == "Anne"
+    known.gallery.remove("Anne")
+    assert known.identify(picture(ANNA))[0].subject is None
+
+
+def test_the_threshold_of_identify_grows_with_the_gallery() -> None:
+    points = fakes.points((0.01, 0.4), (1e-3, 0.5), (1e-4, 0.6))
+    assert [point_for(points, enrolled, 0.01).threshold for enrolled in (1, 10, 100)] == [0.4, 0.5, 0.6]
+    assert point_for(points, 10_000, 0.01).threshold == 0.6  # the strictest there is; the answer's fpir tells
+    assert point_for(points, 0, 0.01).threshold == 0.6
+    with pytest.raises(InvalidInput):
+        point_for(points, 1, 0)
+
+
+def test_enrolling_again_stores_nothing_and_says_so(tmp_path: Path) -> None:
+    embed = fakes.Embed()
+    known = recognizer(tmp_path, embed=embed)
+    samples = [("Anna", picture(ANNA)), ("Bert", picture(BERT)), ("Anna", picture(None)), ("Anna", picture(ANNA, CARL))]
+    assert outcomes(known.enroll_all(samples)) == ["enrolled", "enrolled", "no_face", "many_faces"]
+    generation, seen = known.gallery.generation(), embed.seen
+    again = recognizer(tmp_path, embed=embed).enroll_all(samples)
+    assert outcomes(again) == ["already_enrolled", "already_enrolled", "no_face", "many_faces"]
+    assert (known.gallery.generation(), embed.seen) == (generation, seen)
+
+
+def test_another_rule_looks_at_a_refused_picture_again(tmp_path: Path) -> None:
+    assert outcomes(recognizer(tmp_path).enroll("Anna", [picture(ANNA, BERT)])) == ["many_faces"]
+    assert outcomes(recognizer(tmp_path, "largest").enroll("Anna", [picture(ANNA, BERT)])) == ["enrolled"]
+
+
+def test_a_bad_picture_is_refused_and_the_others_are_enrolled(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    sources = [broken, tmp_path / "missing.jpg", save_picture(tmp_path / "a.png", ANNA)]
+    results = list(recognizer(tmp_path).enroll("Anna", sources))
+    assert [one.is_refused for one in results] == [True, True, False]
+    assert all(one.reason for one in results[:2])
+
+
+def test_the_same_picture_twice_in_one_batch_is_one_template(tmp_path: Path) -> None:
+    known = recognizer(tmp_path)
+    assert outcomes(known.enroll("Anna", [picture(ANNA), picture(ANNA)])) == ["enrolled", "already_enrolled"]
+    assert known.gallery.stats().faces == 1
+
+
+def test_the_default_operating_point_is_stored_and_decides(tmp_path: Path) -> None:
+    known = recognizer(tmp_path)
+    list(known.enroll("Anna", [picture(ANNA)]))
+    assert known.gallery.operating_point(fakes.ENCODER) == fakes.points().at_fmr(1e-3)
+    assert known.verify_subject("Anna", picture(ANNA)).outcome == "match"
+    assert known.verify_subject("Anna", picture(CARL)).outcome == "no_match"
+    with pytest.raises(NotEnrolled):
+        known.verify_subject("Carl", picture(CARL))
+
+
+def test_templates_of_another_encoder_are_never_compared(tmp_path: Path) -> None:
+    list(recognizer(tmp_path).enroll("Anna", [picture(ANNA)]))
+    other = recognizer(tmp_path, embed=fakes.Embed("f" * 64))
+    with pytest.raises(EncoderMismatch):
+        other.identify(picture(ANNA))
+    with pytest.raises(EncoderMismatch):
+        other.verify_subject("Anna", picture(ANNA))
+
+
+def test_what_needs_a_gallery_says_so() -> None:
+    with pytest.raises(InvalidInput, match="needs a gallery"):
+        Recognizer(fakes.pipeline(), fakes.points()).identify(picture(ANNA))
+
+
+def test_pixels_of_another_kind_are_refused() -> None:
+    known = Recognizer(fakes.pipeline(), fakes.points())
+    with pytest.raises(InvalidInput, match="uint8"):
+        known.verify(np.zeros((120, 120, 3), np.float32), picture(ANNA))
+    with pytest.raises(BadImage):
+        known.verify(b"", picture(ANNA))
+
+
+def test_an_unknown_rule_lists_the_known_ones() -> None:
+    with pytest.raises(InvalidInput, match="only, largest, centre"):
+        Recognizer(fakes.pipeline(), fakes.points(), face="prettiest")
+
+
+def test_a_saved_picture_gives_its_own_pixels_back(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "x" / "a.png", ANNA, None)
+    np.testing.assert_array_equal(images.load(path), picture(ANNA, None))

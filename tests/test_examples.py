@@ -1,0 +1,57 @@
+"""The examples run, and answer what their readers expect."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from skimage import data
+
+from facerec import images
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """people/Eileen.jpg, and an album with another take of her and a cat."""
+    for name in ("people", "album"):
+        (tmp_path / name).mkdir()
+    images.save(data.astronaut(), tmp_path / "people" / "Eileen.jpg")
+    images.save(data.astronaut()[:, ::-1].copy(), tmp_path / "album" / "mirrored.jpg")
+    images.save(data.chelsea(), tmp_path / "album" / "cat.jpg")
+    return tmp_path
+
+
+def run(name: str, *words: object) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_verify(folders: Path) -> None:
+    assert run("01_verify.py", folders / "people" / "Eileen.jpg", folders / "album" / "mirrored.jpg").startswith("match 0.")
+
+
+def test_identify_a_folder(folders: Path) -> None:
+    out = run("02_identify_folder.py", folders / "people", folders / "album", folders / "gallery.db")
+    assert out == "cat.jpg []\nmirrored.jpg ['Eileen']\n"
+
+
+def test_every_example_is_run_here() -> None:
+    own = Path(__file__).read_text()
+    assert all(f'"{example.name}"' in own for example in EXAMPLES.glob("*.py"))
+
+
+def test_the_demo_tells_faces_from_cats_and_takes_photos_of_ones_own(folders: Path) -> None:
+    demo = EXAMPLES.parent / "scripts" / "demo.py"
+    own = folders / "own" / "Eileen"
+    shutil.copytree(folders / "people", own)
+    shutil.copy(folders / "album" / "mirrored.jpg", own / "z.jpg")
+    for words, said in (([], "a cat.jpg: no face"), ([str(folders / "own")], "identify  z.jpg: Eileen")):
+        command = [sys.executable, str(demo), *words]
+        out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folders).stdout
+        assert said in out and "not the same person" not in out and "unknown" in out or words
+        assert (folders / "demo-out" / "annotated.png").exists() and (folders / "demo-out" / "gallery.db").exists()

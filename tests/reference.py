@@ -102,3 +102,19 @@ def difference(ours: Faces, theirs: Faces) -> Difference | None:
         float(np.abs(ours.landmarks - same.landmarks).max()),
         float(np.abs(ours.scores - same.scores).max()),
     )
+
+
+def opencv_yunet(path: str, side: int, threshold: float, overlap: float) -> Callable[[Image], Faces]:
+    """OpenCV's YuNet for pictures of `side` x `side` pixels, at its own thresholds of score and overlap."""
+    import cv2
+
+    detector = cv2.FaceDetectorYN.create(path, "", (side, side), threshold, overlap, 5000)
+
+    def detect(image: Image) -> Faces:
+        _, rows = detector.detect(np.ascontiguousarray(image[..., ::-1]))
+        if rows is None:
+            return Faces.none()
+        boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
+        return Faces(boxes, rows[:, 4:14].reshape(-1, 5, 2), rows[:, 14])
+
+    return detect

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from facerec.digest import read_verified
 from facerec.errors import InvalidInput
-from facerec.faces.download import fetch
 from facerec.faces.mtcnn import Mtcnn
 from facerec.faces.yunet import YuNet
 from facerec.records import Faces, Image
@@ -60,6 +59,8 @@ def _weights(source: str) -> bytes | Path:
     if digest and not _is_digest(digest):
         raise InvalidInput(f"a sha256 is 64 hex digits, not {digest!r}")
     if remote:
+        from facerec.faces.download import fetch  # brings Python's network modules, which nothing else here needs
+
         return fetch(place, digest)
     return read_verified(Path(place), digest) if digest else Path(place)
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from facerec.faces.yunet import STRIDES, YuNet, YuNetSettings
-from facerec.records import Faces
 from facerec.runtime import open_graph
 from tests.real_pictures import group_pictures, lfw
-from tests.reference import difference
+from tests.reference import difference, opencv_yunet
 
 
 class FakeGraph:
@@ -58,26 +57,13 @@ def test_nothing_below_the_threshold():
     assert len(YuNet(FakeGraph(8, 1, 1), YuNetSettings(threshold=0.91))(np.zeros((64, 64, 3), np.uint8))) == 0
 
 
-def opencv(path: str, side: int) -> YuNet:
-    """OpenCV's detector for pictures of one size, speaking our types."""
-    cv2 = pytest.importorskip("cv2")
-    settings = YuNetSettings()
-    detector = cv2.FaceDetectorYN.create(path, "", (side, side), settings.threshold, settings.overlap, 5000)
-
-    def detect(image: np.ndarray) -> Faces:
-        _, rows = detector.detect(np.ascontiguousarray(image[..., ::-1]))
-        if rows is None:
-            return Faces.none()
-        boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
-        return Faces(boxes, rows[:, 4:14].reshape(-1, 5, 2), rows[:, 14])
-
-    return detect
-
-
 @pytest.mark.parametrize("side", [320, 640])
 def test_agrees_with_opencv_on_real_pictures(data, side):
     path = data / "weights" / f"yunet_n_{side}_{side}.onnx"
-    ours, theirs = YuNet(open_graph(path)), opencv(str(path), side)
+    pytest.importorskip("cv2")
+    settings = YuNetSettings()
+    ours = YuNet(open_graph(path), settings)
+    theirs = opencv_yunet(str(path), side, settings.threshold, settings.overlap)
     singles = lfw(data, 40)
     pictures = [np.pad(p, ((0, side - 250), (0, side - 250), (0, 0))) for p in singles]
     pictures += [g[:side, :side] for g in group_pictures(singles, 30) if min(g.shape[:2]) >= side]

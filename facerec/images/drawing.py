@@ -33,7 +33,7 @@ def annotate(image: Image, boxes: np.ndarray, labels: Sequence[str], colours: Se
     canvas = PIL.Image.fromarray(image)
     pen = PIL.ImageDraw.Draw(canvas)
     side = max(canvas.size)
-    font = PIL.ImageFont.load_default(size=max(10.0, side / 45))
+    font = PIL.ImageFont.load_default(size=max(12.0, side / 40))
     near = np.rint(np.clip(boxes, -side, 2 * side)).astype(int).reshape(-1, 4).tolist()  # far away is as good
     for (x1, y1, x2, y2), colour in zip(near, colours, strict=True):
         pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=max(1, round(side / 300)))
@@ -91,6 +91,8 @@ def _drawable(text: str) -> str:
 
 
 def _ink(colour: Colour) -> Colour:
-    """Black on a light strip, white on a dark one (ITU-R BT.601 luma)."""
-    luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
-    return (0, 0, 0) if luma > 140 else (255, 255, 255)
+    """Black or white, whichever stands out more (relative luminance and contrast of WCAG 2)."""
+    share = [c / 255 for c in colour]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in share]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (0, 0, 0) if (luminance + 0.05) ** 2 > 1.05 * 0.05 else (255, 255, 255)

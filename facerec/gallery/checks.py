@@ -24,7 +24,7 @@ _is_digest = re.compile("[0-9a-f]{64}").fullmatch
 
 
 def clean_name(name: str) -> str:
-    """A subject's name as it is stored: NFC, so that two ways of typing one letter are one name.
+    r"""A subject's name as it is stored: NFC, so that two ways of typing one letter are one name.
 
     Raises InvalidInput when it is empty, longer than 200 characters, begins or ends with white space, or holds a
     control character.
@@ -43,10 +43,10 @@ def clean_name(name: str) -> str:
 
 
 def clean_source(source: str) -> str:
-    """A source as it is stored: bytes of a file name that are no UTF-8 become escapes. Raises InvalidInput on NUL.
+    r"""A source as it is stored: bytes of a file name that are no UTF-8 become escapes. Raises InvalidInput on NUL.
 
-    >>> clean_source("caf\udce9.jpg")
-    'caf\\\\udce9.jpg'
+    >>> clean_source(b"caf\xe9.jpg".decode("utf-8", "surrogateescape"))
+    'caf\\udce9.jpg'
     """
     if "\0" in source:
         raise InvalidInput(f"a source must not hold a NUL character: {source!r}")

@@ -13,7 +13,7 @@ import numpy as np
 from facerec.errors import InvalidInput
 from facerec.records import DIM, Candidates, Float32, Int64, require_embeddings
 
-EXACT_UP_TO = 20_000
+EXACT_UP_TO = 100_000
 """Templates searched by numpy; more go to faiss. Up to here a process that searches once loses nothing by numpy,
 and one that searches all day gains little by faiss: figures in docs/results/gallery-first.md."""
 

@@ -98,7 +98,7 @@ def embeddings(connection: Connection, encoder: str, subject: str | None) -> Sto
         template_ids=ids[sound],
         subject_ids=owners[sound],
         rows=rows if sound.all() else rows[sound],
-        names=names,
+        names={key: names[key] for key in np.unique(owners[sound]).tolist()},
         quarantined=int((~sound).sum()),
         missing=_count(connection, select(FaceRow.id).where(whose)) - len(ids),
     )

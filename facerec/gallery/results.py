@@ -102,7 +102,7 @@ class StoredEmbeddings:
     template_ids  (N,) int64, ascending
     subject_ids   (N,) int64
     rows          (N, 128) float32, unit rows
-    names         subject id -> name, for every id in `subject_ids`
+    names         subject id -> name, of the ids in `subject_ids` and no others
     quarantined   templates left out because their bytes are no unit embedding
     missing       faces that have no template of this encoder
     """

@@ -44,9 +44,8 @@ def prepare(place: Path | URL, create: bool) -> None:
         if create and is_vacant(place):
             create_file(place)
         require_file(place)
-    engine = engine_at(place)
     with explained(place):
-        found = _revision(engine, shown(place))
+        found = _revision(place)
         if found is None and not create:
             raise GalleryUnusable(f"there is no gallery at {shown(place)}: enroll somebody first")
         if found != REVISIONS[-1]:
@@ -67,15 +66,25 @@ def scripts() -> Path:
 @contextmanager
 def migrating(place: Path | URL) -> Iterator[Connection]:
     """A write transaction in which tables may be rebuilt; it is undone if a reference is left without its row."""
-    with writing(engine_at(place, foreign_keys=False)) as connection:
+    with closed_after(engine_at(place, foreign_keys=False)) as engine, writing(engine) as connection:
         yield connection
         if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
             raise GalleryUnusable(f"{shown(place)} was not migrated: rows would refer to rows that are gone")
 
 
-def _revision(engine: Engine, name: str) -> str | None:
+@contextmanager
+def closed_after(engine: Engine) -> Iterator[Engine]:
+    """The engine, and none of its connections left open."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _revision(place: Path | URL) -> str | None:
     """The revision of the tables; None when there are none at all. Raises GalleryUnusable for others' tables."""
-    with reading(engine) as connection:
+    name = shown(place)
+    with closed_after(engine_at(place)) as engine, reading(engine) as connection:
         tables = set(inspect(connection).get_table_names())
         found = None
         if VERSION_TABLE in tables:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from facerec.errors import EncoderMismatch
+from facerec.errors import EncoderMismatch, GalleryUnusable
 from facerec.gallery.index import Index, build_index, search_subjects
 from facerec.gallery.results import StoredEmbeddings
 from facerec.records import Float32, Int64
@@ -46,7 +46,8 @@ class Searcher:
     def search(self, probes: Float32, k: int) -> list[tuple[tuple[str, float], ...]]:
         """(Q, 128) -> for each probe up to k (subject, similarity), best first; nothing from an empty gallery.
 
-        Raises EncoderMismatch when there are templates, but none of this encoder.
+        Raises EncoderMismatch when there are templates, but none of this encoder, and GalleryUnusable when all of
+        them are damaged.
         """
         current = self.current()
         stored = current.stored
@@ -57,7 +58,7 @@ class Searcher:
         ]
 
     def current(self) -> Searchable:
-        """What a search that begins now would search. Raises EncoderMismatch as `search` does."""
+        """What a search that begins now would search. Raises as `search` does."""
         current = self._fresh()
         if current is None:
             with self._lock:
@@ -79,9 +80,17 @@ class Searcher:
 
 
 def require_templates(stored: StoredEmbeddings, encoder: str) -> None:
-    """Raise EncoderMismatch when faces are enrolled, but with other encoders only."""
-    if stored.missing and not len(stored) and not stored.quarantined:
+    """Raise unless there is something to compare with, or nobody is enrolled at all.
+
+    EncoderMismatch when faces are enrolled with other encoders only, GalleryUnusable when all that there is of this
+    one is damaged: either would otherwise look as if nobody was alike.
+    """
+    if len(stored):
+        return
+    if stored.quarantined:
+        raise GalleryUnusable(f"all {stored.quarantined} templates are damaged: enroll their pictures again")
+    if stored.missing:
         raise EncoderMismatch(
-            f"the gallery holds {stored.missing} faces, none with a template of encoder {encoder[:12]}: "
-            "embeddings of different encoders are never compared; enroll the pictures again with this one"
+            f"{stored.missing} faces are enrolled, none with a template of encoder {encoder[:12]}: embeddings of "
+            "different encoders are never compared; enroll the pictures again with this one"
         )

@@ -43,7 +43,7 @@ def utc_now() -> datetime:
 
 
 class Gallery:
-    """The enrolled templates of one database. Safe to share between threads, and across a fork.
+    """The enrolled templates of one database. Safe to share between threads, and, in a file, across a fork.
 
     Every method raises GalleryUnusable, with the reason, when the database does not do what is asked.
     """

@@ -84,9 +84,7 @@ def create_faces() -> None:
         ),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_face"),
-        sa.ForeignKeyConstraint(
-            ["subject_id"], ["subject.id"], name="fk_face_subject_id_subject", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name="fk_face_subject_id_subject", ondelete="CASCADE"),
         sa.CheckConstraint("length(image_sha256) = 64", name=op.f("ck_face_image_sha256_length")),
         sa.CheckConstraint("x2 > x1 AND y2 > y1", name=op.f("ck_face_box_has_area")),
         sqlite_autoincrement=True,
@@ -123,9 +121,7 @@ def create_refusals() -> None:
         sa.Column("pipeline", sa.String(200), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_refusal"),
-        sa.UniqueConstraint(
-            "image_sha256", "pipeline", "subject", name="uq_refusal_image_sha256_pipeline_subject"
-        ),
+        sa.UniqueConstraint("image_sha256", "pipeline", "subject", name="uq_refusal_image_sha256_pipeline_subject"),
         sa.CheckConstraint("length(image_sha256) = 64", name=op.f("ck_refusal_image_sha256_length")),
         sqlite_autoincrement=True,
     )

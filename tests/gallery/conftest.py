@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -74,9 +75,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "gallery.db"
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty gallery: to make one takes a tenth of a second, to copy one nothing."""
+    path = tmp_path_factory.mktemp("blank") / "gallery.db"
+    open_gallery(path)
+    return path
+
+
 @pytest.fixture
-def gallery(path: Path) -> Gallery:
-    return open_gallery(path)
+def gallery(blank: Path, path: Path) -> Gallery:
+    shutil.copy(blank, path)
+    return open_gallery(path, create=False)
 
 
 @pytest.fixture

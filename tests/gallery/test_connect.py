@@ -82,9 +82,7 @@ def test_every_connection_is_safe(gallery, path):
     }
 
 
-@pytest.mark.parametrize(
-    "content", [b"hello", b"PK\3\4" + bytes(5000), b"SQLite format 2\0" + bytes(600), bytes(4096)]
-)
+@pytest.mark.parametrize("content", [b"hello", b"PK\3\4" + bytes(5000), b"SQLite format 2\0" + bytes(600), bytes(4096)])
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path, content):
     path.write_bytes(content)
     before = files(path.parent)

@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from facerec.errors import EncoderMismatch, InvalidInput
+from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.index import ExactIndex, FaissIndex
@@ -83,7 +83,7 @@ def test_a_gallery_restored_from_a_backup_is_read_again(gallery, path, make, enc
 
 def test_embeddings_of_another_encoder_are_never_compared(gallery, make, encoder, other_encoder):
     gallery.enroll([make("Anna", 1)])
-    with pytest.raises(EncoderMismatch, match="1 faces"):
+    with pytest.raises(EncoderMismatch, match="1 faces are enrolled, none with"):
         Searcher(gallery, other_encoder).search(probe(make("", 1)), 1)
     gallery.enroll([make("Ben", 2, encoder=other_encoder)])
     assert [name for name, _ in Searcher(gallery, other_encoder).search(probe(make("", 1)), 5)[0]] == ["Ben"]
@@ -139,4 +139,8 @@ def test_a_damaged_template_is_never_found(gallery, path, make, encoder):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     with closing(connect_file(path)) as connection:
         connection.execute("UPDATE template SET embedding = zeroblob(512) WHERE id = 1")
-    assert [name for name, _ in Searcher(gallery, encoder).search(probe(make("", 1)), 5)[0]] == ["Ben"]
+        assert [name for name, _ in Searcher(gallery, encoder).search(probe(make("", 1)), 5)[0]] == ["Ben"]
+        assert list(gallery.embeddings(encoder).names.values()) == ["Ben"]
+        connection.execute("UPDATE template SET embedding = zeroblob(512)")
+    with pytest.raises(GalleryUnusable, match="all 2 templates are damaged"):
+        Searcher(gallery, encoder).search(probe(make("", 1)), 5)

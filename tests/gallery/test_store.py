@@ -218,9 +218,7 @@ def test_two_galleries_have_two_ids(gallery, tmp_path):
     assert gallery.stats().database != open_gallery(tmp_path / "other.db").stats().database
 
 
-@pytest.mark.parametrize(
-    "bad", [bytes(512), b"short", np.full(128, np.nan, "<f4").tobytes(), b"\x01" * 512, "x" * 512]
-)
+@pytest.mark.parametrize("bad", [bytes(512), b"short", np.full(128, np.nan, "<f4").tobytes(), b"\x01" * 512, "x" * 512])
 def test_a_damaged_template_is_left_out_counted_and_healed_by_enrolling_again(gallery, path, make, encoder, bad):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     run(path, "UPDATE template SET embedding = :bad WHERE id = 1", bad=bad)

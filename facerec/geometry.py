@@ -43,9 +43,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> Float64:
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
-def nms(
-    boxes: np.ndarray, scores: np.ndarray, threshold: float, over: Literal["union", "min"] = "union"
-) -> Int64:
+def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, over: Literal["union", "min"] = "union") -> Int64:
     """Greedy non-maximum suppression: (N, 4), (N,) -> kept row numbers, best score first, ties by row.
 
     A box is dropped when its intersection with a better kept one, over their union or over the smaller of the two

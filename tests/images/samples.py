@@ -21,6 +21,9 @@ BEST = {
 }
 
 
+LOSSLESS = {"PNG", "BMP", "TIFF", "WEBP"}
+
+
 def original() -> np.ndarray:
     """A portrait, upright, higher than wide, unlike itself in any mirror: RGB uint8 (150, 110, 3)."""
     return np.ascontiguousarray(data.astronaut()[:450:3, 60:390:3])
@@ -99,6 +102,18 @@ def every_kind() -> dict[str, bytes]:
         "avif alpha": encoded(rgba, "AVIF"),
         "avif animated": animated("AVIF"),
     }
+
+
+def grey_rgb() -> np.ndarray:
+    """The grey picture in three equal channels."""
+    return np.repeat(np.asarray(grey())[:, :, None], 3, axis=2)
+
+
+def difference(image: np.ndarray, expected: np.ndarray) -> float:
+    """Mean absolute difference of two pictures, in 8-bit levels."""
+    assert image.shape == expected.shape
+    assert image.dtype == np.uint8
+    return float(np.abs(image.astype(int) - expected.astype(int)).mean())
 
 
 EXTREMES = [b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\0\0\xff\xff"]

@@ -2,7 +2,8 @@
 2017, and Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018.
 
 Input 224x224. Version 1: 4.2 million parameters and 569 million multiply-adds in the paper, 4,231,976 to the unit
-(Keras' trainable ones). Version 2: 3.4 million and 300 million in the paper, 3,504,872 in torchvision.
+(Keras' trainable ones); its ReLU stops at 6, as in the authors' code and weights. Version 2: 3.4 million and
+300 million in the paper, 3,504,872 in torchvision.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ STAGES = (  # table 2 of the second paper: expansion, channels, repeats, stride
     *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
     *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
 )
-Conv = partial(ConvBN, eps=1e-3)
+Conv = partial(ConvBN, eps=1e-3, activation=nn.ReLU6)
 
 
 def separable(c_in: int, c_out: int, stride: int) -> nn.Sequential:
-    """3x3 in each channel, then 1x1, each with batch norm and ReLU: (B, c_in, H, W) -> (B, c_out, ...)."""
+    """3x3 in each channel, then 1x1, each with batch norm and ReLU6: (B, c_in, H, W) -> (B, c_out, ...)."""
     depthwise = Conv(c_in, c_in, 3, stride, groups=c_in)
     return nn.Sequential(OrderedDict(depthwise=depthwise, pointwise=Conv(c_in, c_out, 1)))
 

@@ -83,9 +83,10 @@ class Enroller:
         """Find the meant face of a picture, or say why there is nothing to do."""
         try:
             picture = read_picture(source)
-        except BadImage as error:
+            known = self._images_of(subject)
+        except (BadImage, InvalidInput) as error:  # nothing to remember: no digest, or no name to file it under
             return Enrollment(subject, name_of(source), error.code, str(error))
-        if picture.digest in self._images_of(subject):
+        if picture.digest in known:
             return Enrollment(subject, picture.name, "already_enrolled")
         if reason := self._refused.get(picture.digest):
             return Enrollment(subject, picture.name, reason, "refused by an earlier run")

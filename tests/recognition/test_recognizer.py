@@ -172,3 +172,8 @@ def test_an_unknown_rule_lists_the_known_ones() -> None:
 def test_a_saved_picture_gives_its_own_pixels_back(tmp_path: Path) -> None:
     path = save_picture(tmp_path / "x" / "a.png", ANNA, None)
     np.testing.assert_array_equal(images.load(path), picture(ANNA, None))
+
+
+def test_a_folder_with_an_impossible_name_is_refused_and_the_others_are_enrolled(tmp_path: Path) -> None:
+    samples = [(" ", picture(ANNA)), ("x" * 500, picture(ANNA)), ("Bert", picture(BERT))]
+    assert outcomes(recognizer(tmp_path).enroll_all(samples)) == ["invalid_input", "invalid_input", "enrolled"]

@@ -2,97 +2,84 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import shutil
-import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from facerec.calibration import measure_operating_points
-from facerec.errors import InvalidInput
-from facerec.faces.encoder import SIDE, open_encoder
-from facerec.faces.encoder_export import export_encoder
-from facerec.faces.trunks import create_trunk
-from facerec.learning import losses, samplers
+from facerec.errors import DamagedFile, InvalidInput, MissingPart
+from facerec.faces.encoder import PACKAGED, SIDE, open_encoder
+from facerec.faces.encoder_export import export_encoder, write_card
+from facerec.faces.trunks import create_trunk, load_weights
+from facerec.learning import log, losses, samplers
 from facerec.learning.augment import AugmentSettings
-from facerec.learning.datasets import Crops, load_shards
-from facerec.learning.loop import Batches, LoopSettings, Objective, Report, Run, append_csv
+from facerec.learning.datasets import TABLE, Crops, Progress, Refused, load_shards, table_rows
+from facerec.learning.loop import CHECKPOINT, Batches, LoopSettings, Objective, Report, Run
 from facerec.learning.miners import batch_hard
+from facerec.learning.replacing import replacing
+from facerec.learning.settings import TrainSettings
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import Int64
 
+__all__ = [
+    "AugmentSettings", "Material", "TrainSettings", "calibrate", "calibrate_on_split", "export", "train", "train_from",
+]  # fmt: skip
+
+SETTINGS, MATERIAL, LOG, WEIGHTS = "settings.toml", "material.json", "log.csv", "weights.safetensors"
+LOG_EVERY = 50  # steps
 TARGETS = (0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 """False match rates that a calibration tries to support."""
 
+Listener = Callable[[Report, int], None]
+"""Hears of every step, and of how many there are."""
+
 
 @dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """How one encoder is made.
+class Material:
+    """What a run learns from: how many crops, and (source, reason) of every picture that was left out."""
 
-    The loss is `distil` times distillation plus `triplet` times triplet loss with batch-hard mining; with a triplet
-    part, batches are `subjects` x `per_subject`, else `batch` crops in random order.
-    """
-
-    trunk: str = "residual"
-    splits: tuple[str, ...] = ("train", "unlabelled")  # of faces.csv
-    start: str = ""  # a folder with the weights of an earlier run; empty: from scratch
-    epochs: float = 20  # passes over the crops, or over the subjects with a triplet part
-    batch: int = 128
-    subjects: int = 32  # P
-    per_subject: int = 4  # K
-    distil: float = 1.0
-    triplet: float = 0.0
-    margin: float = 0.2  # squared distance of unit rows
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.03
-    average: float = 0.999
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 112),)
-    bf16: bool = True
-    compiled: bool = True
-    seed: int = 0
-    checkpoint_every: int = 1000
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    crops: int
+    refused: Refused
 
     @classmethod
-    def of(cls, values: dict[str, object]) -> TrainSettings:
-        """From a parsed TOML table. Raises InvalidInput on a key that does not exist."""
-        table = dict(values)
-        refuse_unknown(cls, table)
-        if isinstance(table.get("augment"), dict):
-            refuse_unknown(AugmentSettings, table["augment"])
-            table["augment"] = AugmentSettings(**table["augment"])
-        if "splits" in table:
-            table["splits"] = tuple(table["splits"])
-        if "sizes" in table:
-            table["sizes"] = tuple((float(start), int(size)) for start, size in table["sizes"])
-        return cls(**table)
-
-    @classmethod
-    def read(cls, path: Path) -> TrainSettings:
-        """From a TOML file. Raises InvalidInput where it is not TOML or has an unknown key."""
+    def read(cls, run: Path) -> Material | None:
+        """What the folder of a run says of it; None where it says nothing. Raises DamagedFile for another content."""
+        path = run / MATERIAL
+        if not path.exists():
+            return None
         try:
-            return cls.of(tomllib.loads(path.read_text()))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{path} is not TOML: {error}") from error
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return cls(int(kept["crops"]), tuple((str(source), str(reason)) for source, reason in kept["refused"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedFile(f"{path} does not say what the run learns from ({error!r}): delete it") from error
+
+    def keep(self, run: Path) -> None:
+        """Write it into the folder of a run. Raises InvalidInput where the run was begun on another number of crops."""
+        kept = Material.read(run)
+        if kept is not None and is_begun(run) and kept.crops != self.crops:
+            raise InvalidInput(
+                f"{run} was begun on {kept.crops} crops, and there are {self.crops} now: put back what is missing, "
+                "choose another folder, or delete it"
+            )
+        with replacing(run / MATERIAL) as fresh:
+            fresh.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def refuse_unknown(settings: type, table: dict[str, object]) -> None:
-    """Raise InvalidInput where a table has a key that the settings lack."""
-    unknown = table.keys() - {f.name for f in fields(settings)}
-    if unknown:
-        raise InvalidInput(f"unknown training settings: {', '.join(sorted(unknown))}")
+def is_begun(run: Path) -> bool:
+    """Does the folder hold anything that another run would spoil?"""
+    return (run / CHECKPOINT).exists() or (run / WEIGHTS).exists()
 
 
 def batches_of(settings: TrainSettings, labels: Int64) -> tuple[Batches, int]:
-    """The batches of each epoch, and how many steps an epoch has."""
+    """The batches of each epoch, and how many steps an epoch has. Raises InvalidInput where there is not one."""
 
     def epoch(number: int) -> Iterator[Int64]:
         rng = np.random.default_rng([settings.seed, number])
@@ -100,7 +87,10 @@ def batches_of(settings: TrainSettings, labels: Int64) -> tuple[Batches, int]:
             return samplers.balanced(labels, settings.subjects, settings.per_subject, rng)
         return samplers.shuffled(len(labels), settings.batch, rng)
 
-    return epoch, sum(1 for _ in epoch(0))
+    steps = sum(1 for _ in epoch(0))
+    if not steps:
+        raise InvalidInput(f"{len(labels)} crops do not fill one batch of {settings.batch}: set a smaller batch")
+    return epoch, steps
 
 
 def objective_of(settings: TrainSettings) -> Objective:
@@ -113,8 +103,8 @@ def objective_of(settings: TrainSettings) -> Objective:
         if settings.triplet:
             triplets = batch_hard(embeddings, torch.from_numpy(crops.labels))
             violation = losses.violations(embeddings, triplets, settings.margin)
-            active = (violation > 0).float().mean().item()
-            loss = loss + settings.triplet * losses.triplet(embeddings, triplets, settings.margin)
+            active = losses.share_active(violation)
+            loss = loss + settings.triplet * losses.mean_of_active(violation)
         return loss, active
 
     return objective
@@ -127,83 +117,134 @@ def loop_settings(settings: TrainSettings, steps: int) -> LoopSettings:
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The averaged weights that a run left in its folder."""
-    path = folder / "weights.safetensors"
+    """The weights that a finished run, or an export, left in a folder. Raises MissingPart or DamagedFile."""
+    path = folder / WEIGHTS
     if not path.exists():
-        raise InvalidInput(f"no weights in {folder}: a finished run leaves weights.safetensors there")
-    return load_file(path)
+        raise MissingPart(f"no weights in {folder}: a finished run leaves {WEIGHTS} there")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DamagedFile(f"{path} is no whole file of weights: {error}") from error
 
 
-def train(
-    settings: TrainSettings, crops: Crops, folder: Path, report: Callable[[Report, int], None] | None = None
-) -> nn.Module:
-    """Train an encoder, or go on with the run in `folder`, and leave weights.safetensors and log.csv there.
-
-    Returns the trunk with its averaged weights, in eval mode. `report` hears of every step, and how many there are.
-    Raises InvalidInput where the crops lack what the loss needs.
-    """
+def begin(settings: TrainSettings, crops: Crops, folder: Path) -> tuple[Run, Batches]:
+    """The run as its folder has it, from the first step where the folder is new."""
     if settings.distil and crops.targets.shape[1] == 0:
         raise InvalidInput("distillation needs a teacher: put targets.npy beside faces.csv, or set distil = 0")
-    torch.manual_seed(settings.seed)
-    trunk = create_trunk(settings.trunk)
-    if settings.start:
-        trunk.load_state_dict(read_weights(Path(settings.start)))
     batches, steps_per_epoch = batches_of(settings, crops.labels)
-    run = Run(trunk, loop_settings(settings, round(settings.epochs * steps_per_epoch)), folder, settings.augment)
+    steps = round(settings.epochs * steps_per_epoch)
+    if not steps:
+        raise InvalidInput(f"{settings.epochs} epochs of {steps_per_epoch} batches are no step: set more epochs")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        trunk = create_trunk(settings.trunk)
+    if settings.start:
+        load_weights(trunk, read_weights(PACKAGED.get(settings.start, Path(settings.start))))
+    return Run(trunk, loop_settings(settings, steps), folder, settings.augment), batches
+
+
+def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener | None = None) -> nn.Module:
+    """Train an encoder, or go on with the run in `folder`, and leave weights.safetensors and log.csv there.
+
+    Returns the trunk with its averaged weights, in eval mode.
+    Raises InvalidInput where the crops lack what the loss needs, Diverged where the loss is no longer a number, and
+    what `Run` does where the folder's checkpoint cannot be gone on from.
+    """
+    run, batches = begin(settings, crops, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    log.cut(folder / LOG, run.step)
+    last = run.settings.steps
     for now in run.go(crops, batches, objective_of(settings)):
-        if now.step % 50 == 0:
-            append_csv(folder / "log.csv", dataclasses.asdict(now))
+        if now.step % LOG_EVERY == 0 or now.step == last:
+            log.append(folder / LOG, asdict(now))
         if report:
-            report(now, run.settings.steps)
-    trunk.load_state_dict(run.average)
-    save_file({name: value.contiguous() for name, value in run.average.items()}, folder / "weights.safetensors")
-    return trunk.eval()
+            report(now, last)
+    run.trunk.load_state_dict(run.average)
+    with replacing(folder / WEIGHTS) as fresh:
+        save_file({name: value.contiguous() for name, value in run.average.items()}, fresh)
+    return run.trunk.eval()
 
 
-def train_from(config: Path, data: Path, out: Path, report: Callable[[Report, int], None] | None = None) -> Crops:
+def train_from(
+    config: Path, data: Path, out: Path, report: Listener | None = None, reading: Progress | None = None
+) -> Material:
     """Train by a settings file on the folder `data`, into the folder `out`; or go on with the run that is there.
 
-    Returns the crops' bookkeeping without their pixels, so that a caller can say what was read and refused.
-    Raises InvalidInput where `out` holds a run with other settings.
+    A finished run is left as it is, and nothing is read. `reading` hears of every shard.
+    Raises InvalidInput where `out` holds a run with other settings or on other crops.
     """
-    settings, kept = TrainSettings.read(config), out / "settings.toml"
-    if kept.exists() and TrainSettings.read(kept) != settings:
-        raise InvalidInput(f"{out} holds a run with other settings: choose another folder, or delete it")
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(config, kept)
-    crops = load_shards(data, settings.splits)
+    settings = adopt(config, out)
+    kept = Material.read(out)
+    if kept is not None and (out / WEIGHTS).exists():
+        return kept
+    crops = load_shards(data, settings.splits, progress=reading)
+    material = Material(len(crops), crops.refused)
+    material.keep(out)
     train(settings, crops, out, report)
-    return replace(crops, pixels=crops.pixels[:0])
+    return material
+
+
+def adopt(config: Path, out: Path) -> TrainSettings:
+    """Read a settings file and keep a copy in the run's folder. Raises InvalidInput where a run has others already."""
+    settings, kept = TrainSettings.read(config), out / SETTINGS
+    if kept.exists() and is_begun(out):
+        before = TrainSettings.read(kept)
+        if other := [f.name for f in fields(settings) if getattr(settings, f.name) != getattr(before, f.name)]:
+            raise InvalidInput(
+                f"{out} holds a run with other settings ({', '.join(other)}): choose another folder, or delete it"
+            )
+        return settings
+    content = config.read_bytes()
+    with replacing(kept) as fresh:
+        fresh.write_bytes(content)
+    return settings
 
 
 def calibrate_on_split(folder: Path, data: Path, split: str = "val") -> OperatingPoints:
     """Measure an exported encoder's thresholds on the people of a split of `data`, into the encoder's card.
 
-    Raises InvalidInput where a crop has no label or the people are too few for any threshold.
+    Raises InvalidInput where somebody in it was trained on, a crop has no label, or the people are too few.
     """
+    trained_on = open_encoder(folder).card.facts.get("training", {}).get("splits", ())
+    require_strangers(data / TABLE, split, trained_on)
     crops = load_shards(data, (split,))
-    sources = f"split {split} of {data.name}: {len(crops)} crops of {len(np.unique(crops.labels))} people"
+    sources = f"split {split} of {data.resolve().name}: {len(crops)} crops of {len(np.unique(crops.labels))} people"
     return calibrate(folder, crops, f"{sources}, none of them in training")
+
+
+def require_strangers(table: Path, split: str, trained_on: tuple[str, ...]) -> None:
+    """Raise InvalidInput where a split has a subject in common with those that were trained on."""
+    people: dict[bool, set[str]] = {True: set(), False: set()}
+    for row in table_rows(table):
+        if row["split"] == split or row["split"] in trained_on:
+            people[row["split"] == split].add(row["subject"])
+    if both := sorted((people[True] & people[False]) - {""}):
+        raise InvalidInput(
+            f"{len(both)} subjects of split {split} were trained on, {both[0]} for one: thresholds need other people"
+        )
 
 
 def calibrate(folder: Path, crops: Crops, evidence: str, seed: int = 0) -> OperatingPoints:
     """The same on crops at hand; `evidence` says in words what they are."""
+    if (crops.labels < 0).any():
+        raise InvalidInput("calibration needs the subject of every crop")
     encoder = open_encoder(folder)
     edge = (crops.pixels.shape[1] - SIDE) // 2
     embeddings = encoder(np.ascontiguousarray(crops.pixels[:, edge : edge + SIDE, edge : edge + SIDE]))
-    if (crops.labels < 0).any():
-        raise InvalidInput("calibration needs the subject of every crop")
     points = measure_operating_points(
         embeddings, [str(label) for label in crops.labels], encoder=encoder.digest, evidence=evidence,
         rng=np.random.default_rng(seed), targets=TARGETS,
     )  # fmt: skip
-    encoder.card.facts["operating_points"] = points.as_dict()
-    (folder / "card.json").write_text(json.dumps(encoder.card.facts, indent=2) + "\n", encoding="utf-8")
+    if not points.rows:
+        raise InvalidInput(f"no threshold can be measured: {points.refused[0][1]}")
+    write_card(folder, encoder.card.facts | {"operating_points": points.as_dict()})
     return points
 
 
 def export(run: Path, out: Path, name: str) -> None:
-    """Turn the folder of a finished run into an encoder's folder."""
-    settings = TrainSettings.read(run / "settings.toml")
-    facts = {"training": dataclasses.asdict(settings)}
+    """Turn the folder of a finished run into an encoder's folder. Raises MissingPart where it is not finished."""
+    settings = TrainSettings.read(run / SETTINGS)
+    facts: dict[str, Any] = {"training": asdict(settings)}
+    if material := Material.read(run):
+        facts["trained_on"] = {"crops": material.crops, "left_out": len(material.refused)}
     export_encoder(read_weights(run), settings.trunk, out, name, facts)

@@ -13,6 +13,9 @@ from facerec.cli.progress import Counter
 if TYPE_CHECKING:
     from facerec.learning.loop import Report
 
+if TYPE_CHECKING:
+    from facerec.learning.loop import Report
+
 folder = click.Path(path_type=Path)
 
 
@@ -24,15 +27,20 @@ folder = click.Path(path_type=Path)
 def train(config: Path, data: Path, out: Path, as_json: bool) -> int:
     """Train an encoder as CONFIG.toml says, or go on with the run in OUT.
 
-    Stop it whenever you like: the same command goes on from the last checkpoint.
+    Stop it whenever you like: the same command goes on from the last checkpoint. A finished run is left as it is.
     """
     from facerec.training import train_from
 
-    with Counter("training") as progress:
-        read = train_from(config, data, out, lambda now, steps: progress(now.step, steps, in_words(now)))
-    for source, reason in read.refused:
+    with Counter("reading shards") as progress:
+        material = train_from(
+            config, data, out, lambda now, steps: progress(now.step, steps, in_words(now)), reading=progress
+        )
+    for source, reason in material.refused:
         note(f"left out {source}: {reason}")
-    say(as_json, f"trained on {len(read)} crops; weights in {out}", {"out": str(out), "crops": len(read)})
+    say(
+        as_json, f"trained on {material.crops} crops; weights in {out}",
+        {"out": str(out), "crops": material.crops, "left_out": len(material.refused)},
+    )  # fmt: skip
     return FOUND
 
 

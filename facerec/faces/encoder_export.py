@@ -16,9 +16,10 @@ from safetensors.torch import save
 from torch import nn
 
 from facerec.digest import sha256
-from facerec.errors import DamagedFile
+from facerec.errors import DamagedFile, InvalidInput
 from facerec.faces.golden import golden_faces
-from facerec.faces.trunks import create_trunk
+from facerec.faces.trunks import create_trunk, load_weights
+from facerec.learning.replacing import replacing
 from facerec.records import DIM
 from facerec.runtime import open_graph
 
@@ -54,12 +55,17 @@ def rounded(trunk: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def to_graph(module: nn.Module) -> onnx.ModelProto:
-    """Trace the module with torch's older exporter, which needs no package but onnx."""
+    """Trace the module with torch's older exporter, which needs no package but onnx.
+
+    Batch norms stay beside their convolutions, and the engine joins them when it loads: the graph then holds the very
+    numbers of the trunk's weights. Joined here they would be rounded another time, which moved embeddings by 9e-5.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the newer exporter wants one more package and gives a slower graph
         torch.onnx.export(
             module, (torch.from_numpy(golden_faces()),), buffer, dynamo=False, opset_version=OPSET,
+            training=torch.onnx.TrainingMode.PRESERVE,
             input_names=["pixels"], output_names=["embeddings"],
             dynamic_axes={"pixels": {0: "N"}, "embeddings": {0: "N"}},
         )  # fmt: skip
@@ -96,10 +102,12 @@ def export_encoder(
 ) -> None:
     """Write an encoder's folder from a trunk's weights; `facts` goes into the card beside what is measured here.
 
-    Raises DamagedFile where the graph does not compute what torch does.
+    Every file takes its place whole, the card last: a reader never finds a card before what it describes.
+    Raises InvalidInput where the weights are another network's or a fact has a name that the card already uses, and
+    DamagedFile where the graph does not compute what torch does.
     """
     network = create_trunk(trunk)
-    network.load_state_dict(weights)
+    load_weights(network, weights)
     stored = rounded(network)
     network.load_state_dict(stored)
     module = PixelsToEmbedding(network).eval()
@@ -117,9 +125,16 @@ def export_encoder(
         "trunk": trunk,
         "parameters": sum(p.numel() for p in network.parameters()),
         "difference_from_torch": difference,
-        **facts,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, bytes_ in files.items():
-        (folder / file).write_bytes(bytes_)
-    (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    if taken := sorted(card.keys() & facts.keys()):
+        raise InvalidInput(f"these facts are measured by the export itself: {', '.join(taken)}")
+    for file, written in files.items():
+        with replacing(folder / file) as fresh:
+            fresh.write_bytes(written)
+    write_card(folder, card | facts)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Put `card.json` into an encoder's folder, in the place of an older one."""
+    with replacing(folder / "card.json") as fresh:
+        fresh.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ Input is RGB in -1..1, S = 112 by default; any S that is a multiple of 16 works,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -23,7 +23,7 @@ def conv_bn(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequentia
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al., 2015), the shortcut pooled where the size halves (He et al., 2019).
+    """Two 3x3 convolutions beside a shortcut (He et al., 2015), pooled where the size halves (He et al., 2019).
 
     (B, C_in, H, W) -> (B, C_out, H / stride, W / stride)
     """
@@ -85,3 +85,11 @@ def create_trunk(name: str) -> nn.Module:
     if name not in TRUNKS:
         raise InvalidInput(f"no trunk {name!r}; known: {', '.join(sorted(TRUNKS))}")
     return TRUNKS[name]()
+
+
+def load_weights(trunk: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Put stored weights into a trunk, of any precision. Raises InvalidInput where they are another network's."""
+    own, given = ({name: value.shape for name, value in w.items()} for w in (trunk.state_dict(), weights))
+    if differing := sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name)):
+        raise InvalidInput(f"these weights are another network's: {len(differing)} differ, the first {differing[0]}")
+    trunk.load_state_dict(dict(weights))

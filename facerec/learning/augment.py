@@ -1,6 +1,7 @@
 """Random views of aligned crops: geometry, colour, resolution and occlusion, a batch at a time.
 
-Every function takes images (B, 3, H, W) float32 in 0..1 and a generator, and returns the same shape and range.
+Every function takes images (B, 3, S, S) float32 in 0..1 and a generator, and returns the same shape and range; the
+later ones of a chain write into the images that they are given.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from facerec.errors import InvalidInput
+
 
 @dataclass(frozen=True, slots=True)
 class AugmentSettings:
-    """How far a view may be from the crop. Probabilities are per image."""
+    """How far a view may be from the crop. Probabilities are per image. Raises InvalidInput for one outside 0..1,
+    for a spread below 0, and for a share of 1 or more.
+    """
 
     rotation: float = 6.0  # degrees, uniform in +-
     scale: float = 0.06  # share, uniform in +-
@@ -27,6 +32,17 @@ class AugmentSettings:
     grey: float = 0.10
     soften: float = 0.25  # fewer pixels: down to a third and up again
     occlude: float = 0.20  # one rectangle, up to a third of each side
+
+    def __post_init__(self) -> None:
+        for name in ("mirror", "grey", "soften", "occlude"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInput(f"augment.{name} is a probability and must be in 0..1")
+        for name in ("scale", "shear", "brightness", "contrast", "colour"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InvalidInput(f"augment.{name} is a share and must be in 0..1, 1 excluded")
+        for name in ("rotation", "shift"):
+            if not getattr(self, name) >= 0:
+                raise InvalidInput(f"augment.{name} must be 0 or more")
 
 
 def uniform(count: int, spread: float, rng: torch.Generator) -> torch.Tensor:
@@ -71,7 +87,10 @@ def relight(images: torch.Tensor, settings: AugmentSettings, rng: torch.Generato
 
 
 def soften(images: torch.Tensor, settings: AugmentSettings, rng: torch.Generator) -> torch.Tensor:
-    """Some images lose resolution: averaged down to between a third and three quarters of the size, and up again."""
+    """Some images lose resolution: averaged down to between a third and three quarters of the size, and up again.
+
+    All of one batch to the same size. Writes into `images`.
+    """
     rows = chosen(len(images), settings.soften, rng).nonzero().squeeze(1)
     side = images.shape[-1]
     small = round(side * (1 / 3 + 0.42 * torch.rand(1, generator=rng).item()))
@@ -82,7 +101,10 @@ def soften(images: torch.Tensor, settings: AugmentSettings, rng: torch.Generator
 
 
 def occlude(images: torch.Tensor, settings: AugmentSettings, rng: torch.Generator) -> torch.Tensor:
-    """Some images get one rectangle of one grey level, up to a third of each side (DeVries and Taylor, 2017)."""
+    """Some images get one rectangle of one grey level, up to a third of each side (DeVries and Taylor, 2017).
+
+    Writes into `images`.
+    """
     side = images.shape[-1]
     for row in chosen(len(images), settings.occlude, rng).nonzero().squeeze(1).tolist():
         height, width, top, left, level = torch.rand(5, generator=rng).tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from facerec.errors import DamagedFile
+from facerec.errors import DamagedFile, MissingPart
+from facerec.learning.replacing import replacing
 
 Tensors = dict[str, torch.Tensor]
 
@@ -30,23 +30,21 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write next to `path`, flush to disk, then take its place."""
     parts = {"weights": checkpoint.weights, "average": checkpoint.average, "optimizer": checkpoint.optimizer}
     tensors = {f"{part}/{name}": t.contiguous() for part, named in parts.items() for name, t in named.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    save_file(tensors, fresh, metadata={"run": json.dumps({"step": checkpoint.step})})
-    with fresh.open("rb") as handle:
-        os.fsync(handle.fileno())
-    os.replace(fresh, path)
+    with replacing(path) as fresh:
+        save_file(tensors, fresh, metadata={"run": json.dumps({"step": checkpoint.step})})
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises DamagedFile where it is not a whole one."""
+    """Read a checkpoint. Raises DamagedFile where it is not a whole one, and MissingPart where there is none."""
+    parts: dict[str, Tensors] = {"weights": {}, "average": {}, "optimizer": {}}
     try:
         with safe_open(path, framework="pt") as file:
-            step = json.loads(file.metadata()["run"])["step"]
-            parts: dict[str, Tensors] = {"weights": {}, "average": {}, "optimizer": {}}
+            step = int(json.loads(file.metadata()["run"])["step"])
             for key in file.keys():  # noqa: SIM118  safe_open is no mapping
                 part, _, name = key.partition("/")
                 parts[part][name] = file.get_tensor(key)
+    except FileNotFoundError as error:
+        raise MissingPart(f"no checkpoint in {str(path)!r}") from error
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedFile(f"{path} is no whole checkpoint ({error}): delete it to start the run again") from error
     return Checkpoint(step, parts["weights"], parts["average"], parts["optimizer"])

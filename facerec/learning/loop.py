@@ -1,11 +1,12 @@
 """The training loop: batches in, weights out, and at any step a checkpoint to go on from.
 
-Every step draws its randomness from the seed and its own number, so a run that was stopped goes on as if it had not been.
+Every step draws its randomness from the seed and its own number: a run that was stopped goes on as if it had not been.
 """
 
 from __future__ import annotations
 
-import csv
+import os
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,18 +20,31 @@ import numpy as np
 import torch
 from torch import nn
 
-from facerec.errors import FacerecError
+from facerec.errors import FacerecError, InvalidInput, MissingPart
 from facerec.learning import checkpoints
 from facerec.learning.augment import AugmentSettings, augment, plain
 from facerec.learning.datasets import Crops
 from facerec.learning.schedules import warm_cosine
-from facerec.records import Float32, Int64
+from facerec.records import DIM, Float32, Int64
+
+CHECKPOINT = "checkpoint.safetensors"
 
 
 class Diverged(FacerecError):
-    """The loss is no longer a number; the message names the batch."""
+    """The loss or a gradient is no longer a number; says at which step and on which crops.
+
+    rows  (B,) int64, the batch's row numbers in the crops that the run learns from
+    """
 
     code = "diverged"
+
+    def __init__(self, what: str, step: int, rows: Int64, sources: np.ndarray):
+        shown = ", ".join(f"{source} (row {row})" for row, source in zip(rows[:3], sources, strict=False))
+        super().__init__(
+            f"the {what} is not a finite number at step {step}, on {len(rows)} crops: {shown}, ...; look at them, "
+            "or start again in another folder with a lower learning_rate"
+        )
+        self.step, self.rows = step, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +65,34 @@ class LoopSettings:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one step did. `active` is the share of the batch's triplets that still teach; 1 where there are none."""
+    """What one step did.
+
+    step               how many steps are finished
+    active             share of the batch's triplets that still teach; 1 where the loss has no triplets
+    images_per_second  since the step before, waiting for views and saving included
+    learning_rate      that the step was made with
+    """
 
     step: int
     loss: float
     active: float
     images_per_second: float
     learning_rate: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one step learns from.
+
+    step   number of the step, from 0
+    rows   (B,) int64, where the crops stand among all
+    views  (B, 3, S, S) float32, what the trunk sees of them
+    """
+
+    step: int
+    rows: Int64
+    crops: Crops
+    views: torch.Tensor
 
 
 Given = TypeVar("Given")
@@ -71,7 +106,7 @@ Batches = Callable[[int], Iterator[Int64]]
 
 
 def endless(batches: Batches, first_step: int) -> Iterator[Int64]:
-    """The batches of epoch after epoch, from a given step on."""
+    """The batches of epoch after epoch, from a given step on; an epoch must have one batch at least."""
     epoch, step = 0, 0
     while True:
         for rows in batches(epoch):
@@ -106,12 +141,24 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 1_000_003 + step)
 
 
+def require_compiler() -> None:
+    """Raise MissingPart where `compiled` cannot work: torch.compile makes C++ for the processor at hand."""
+    if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))):
+        raise MissingPart("compiled = true needs a C++ compiler such as g++: install one, or set compiled = false")
+
+
 class Run:
-    """One training run: the trunk, its optimizer, its averaged weights, and the step it has reached."""
+    """One training run: the trunk, its optimizer, its averaged weights, and the step it has reached.
+
+    Goes on from the folder's checkpoint where there is one. Raises InvalidInput where that is another network's or lies
+    beyond the last step, DamagedFile where it is no whole one, and MissingPart without the compiler that is asked for.
+    """
 
     def __init__(self, trunk: nn.Module, settings: LoopSettings, folder: Path, augmentation: AugmentSettings):
         self.settings, self.folder, self.augmentation = settings, folder, augmentation
-        self.trunk = trunk.to(memory_format=torch.channels_last).train()
+        self.trunk = trunk.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        if settings.compiled:
+            require_compiler()
         self.forward = torch.compile(self.trunk, dynamic=False) if settings.compiled else self.trunk
         self.optimizer = torch.optim.AdamW(
             self.trunk.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
@@ -123,11 +170,19 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint."""
         stored = checkpoints.load(self.checkpoint)
+        shapes = {name: value.shape for name, value in self.average.items()}
+        if {name: value.shape for name, value in stored.average.items()} != shapes:
+            raise InvalidInput(f"{self.checkpoint} is another network's: choose another folder, or delete it")
+        if stored.step > self.settings.steps:
+            raise InvalidInput(
+                f"{self.checkpoint} is at step {stored.step}, and this run has {self.settings.steps}: it was begun "
+                "with other settings or other crops; choose another folder, or delete it"
+            )
         self.trunk.load_state_dict(stored.weights)
         checkpoints.restore_optimizer(self.optimizer, stored.optimizer)
         self.average, self.step = stored.average, stored.step
@@ -144,35 +199,51 @@ class Run:
         rng = step_generator(self.settings.seed, step)
         return augment(torch.from_numpy(crops.pixels), size, self.augmentation, rng)
 
-    def learn(self, views: torch.Tensor, crops: Crops, objective: Objective) -> Report:
-        """One step on one batch. Raises Diverged where the loss is not a number."""
-        settings, started = self.settings, time.perf_counter()
-        rate = settings.learning_rate * warm_cosine(self.step / settings.steps, settings.warmup)
+    def learn(self, batch: Batch, objective: Objective) -> tuple[float, float]:
+        """One step on one batch: its loss and its share of active triplets.
+
+        Raises Diverged, before any weight is changed, where the loss or a gradient is not a finite number.
+        """
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
+            embeddings = self.forward(batch.views)
+        loss, active = objective(embeddings, batch.crops)
+        if not torch.isfinite(loss):
+            raise Diverged("loss", self.step, batch.rows, batch.crops.sources)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if not all(p.grad.isfinite().all() for p in self.trunk.parameters() if p.grad is not None):
+            raise Diverged("gradient", self.step, batch.rows, batch.crops.sources)
+        self.optimizer.step()
+        follow(self.average, self.trunk.state_dict(), self.settings.average, self.step)
+        self.step += 1
+        return loss.item(), active
+
+    def set_rate(self) -> float:
+        """Give the optimizer this step's learning rate."""
+        rate = self.settings.learning_rate * warm_cosine(self.step / self.settings.steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
-            embeddings = self.forward(views)
-        loss, active = objective(embeddings, crops)
-        if not torch.isfinite(loss):
-            raise Diverged(f"the loss is {loss.item()} at step {self.step}: lower the learning rate")
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        follow(self.average, self.trunk.state_dict(), settings.average, self.step)
-        self.step += 1
-        return Report(self.step, loss.item(), active, len(crops) / (time.perf_counter() - started), rate)
+        return rate
+
+    def batches(self, crops: Crops, batches: Batches) -> Iterator[Batch]:
+        """The batches of all steps that are left, made ahead in another thread."""
+
+        def prepare(numbered: tuple[int, Int64]) -> Batch:
+            step, rows = numbered
+            chosen = crops[rows]
+            return Batch(step, rows, chosen, self.views(chosen, step))
+
+        left = self.settings.steps - self.step
+        return ahead(prepare, islice(enumerate(endless(batches, self.step), self.step), left))
 
     def go(self, crops: Crops, batches: Batches, objective: Objective) -> Iterator[Report]:
         """Learn until the last step, saving on the way; yields a report per step."""
-
-        def prepare(numbered: tuple[int, Int64]) -> tuple[torch.Tensor, Crops]:
-            step, rows = numbered
-            return self.views(crops[rows], step), crops[rows]
-
-        left = self.settings.steps - self.step
-        rows = islice(enumerate(endless(batches, self.step), self.step), left)
-        for views, batch in ahead(prepare, rows):
-            yield self.learn(views, batch, objective)
+        started = time.perf_counter()
+        for batch in self.batches(crops, batches):
+            rate = self.set_rate()
+            loss, active = self.learn(batch, objective)
+            seconds, started = time.perf_counter() - started, time.perf_counter()
+            yield Report(self.step, loss, active, len(batch.rows) / seconds, rate)
             if self.step % self.settings.checkpoint_every == 0 or self.step == self.settings.steps:
                 self.save()
 
@@ -189,18 +260,9 @@ def ahead(make: Callable[[Given], Made], given: Iterator[Given], depth: int = 2)
 
 @torch.no_grad()
 def embed(trunk: nn.Module, pixels: np.ndarray, size: int = 112, batch: int = 64) -> Float32:
-    """The embeddings of crops as they are: (N, 128, 128, 3) uint8 -> (N, 128) rows of length 1."""
+    """The embeddings of crops as they are: (N, 128, 128, 3) uint8 -> (N, 128) rows of length 1. N may be 0."""
+    was_training = trunk.training
     trunk.eval()
     rows = [trunk(plain(torch.from_numpy(pixels[at : at + batch]), size)) for at in range(0, len(pixels), batch)]
-    trunk.train()
-    return torch.cat(rows).numpy()
-
-
-def append_csv(path: Path, row: dict[str, object]) -> None:
-    """Add a line to a CSV, with a header where the file is new."""
-    fresh = not path.exists()
-    with path.open("a", newline="") as handle:
-        writer = csv.DictWriter(handle, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
+    trunk.train(was_training)
+    return torch.cat([torch.zeros(0, DIM), *rows]).numpy()

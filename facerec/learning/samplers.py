@@ -18,10 +18,11 @@ def shuffled(count: int, batch: int, rng: np.random.Generator) -> Iterator[Int64
 
 
 def balanced(labels: Int64, subjects: int, per_subject: int, rng: np.random.Generator) -> Iterator[Int64]:
-    """P subjects with K crops each, until every subject has come once: the P x K batches of Hermans et al. (2017).
+    """P subjects with K crops each, every subject once at most: the P x K batches of Hermans et al. (2017).
 
-    Rows of label -1 are left out, and subjects with fewer than two crops, who have no positive; a subject with fewer
-    than K gives some crops twice. Raises InvalidInput when fewer than P subjects remain.
+    The subjects left over after the last full batch wait for the next epoch. Rows of label -1 are left out, and
+    subjects with fewer than two crops, who have no positive; a subject with fewer than K gives some crops twice.
+    Raises InvalidInput when fewer than P subjects remain.
     """
     order = np.argsort(labels, kind="stable")
     names, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)

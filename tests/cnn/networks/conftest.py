@@ -20,6 +20,10 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def pictures() -> torch.Tensor:
+    return load_pictures()
+
+
+def load_pictures() -> torch.Tensor:
     """scikit-learn's china and flower, in -1..1: (2, 3, 427, 640)."""
     both = np.stack(load_sample_images().images)
     return torch.from_numpy(both).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
-import pytest
 import torch
 from torch import nn
 
@@ -18,7 +18,7 @@ QUIET = {"googlenet": {"init_weights": False}, "inception_v3": {"init_weights": 
 def pair(name: str, pictures: torch.Tensor, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     """The publisher's network with random weights and ours with the same, both in evaluation mode.
 
-    The tensors are shared; the norms have seen the pictures. Skips the test where timm is needed and missing.
+    The tensors are shared; the norms have seen the pictures.
     """
     with torch.device("meta"):
         theirs, ours = publishers(name), create(name)
@@ -29,6 +29,11 @@ def pair(name: str, pictures: torch.Tensor, seed: int = 0) -> tuple[nn.Module, n
     return theirs.eval(), ours.eval()
 
 
+def is_installed(name: str) -> bool:
+    """Whether the network's publisher is: timm need not be."""
+    return RENAMINGS[name].publisher != "timm" or importlib.util.find_spec("timm") is not None
+
+
 def publishers(name: str) -> nn.Module:
     """The network as its publisher builds it, for 1,000 classes."""
     renaming = RENAMINGS[name]
@@ -37,7 +42,6 @@ def publishers(name: str) -> nn.Module:
         return getattr(package.models, renaming.theirs)(**QUIET.get(renaming.theirs, {}))
     if renaming.publisher == "facenet-pytorch":
         return reference.facenet_pytorch().InceptionResnetV1(classify=True, num_classes=1000)
-    pytest.importorskip("timm", reason="needs timm")
     network = importlib.import_module("timm").create_model(renaming.theirs, pretrained=False)
     return with_eps_of(create(name), network)
 

@@ -1,0 +1,23 @@
+"""A folder of drawn faces, as a user has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facerec.learning.shards import Sample, write_shards
+from tests.drawn_crops import directions, drawn_crop
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """22 crops in shards of 8, with targets: subjects 0 to 2 train, 3 and 4 validate, 4 takes each; 2 of nobody known."""
+    folder = tmp_path / "faces"
+    people = [(subject, take) for subject in range(5) for take in range(4)]
+    samples = [Sample(drawn_crop(s, t), f"subject-{s}", "train" if s < 3 else "val", "drawn") for s, t in people]
+    strangers = [Sample(drawn_crop(9, take), "", "unlabelled", "drawn") for take in range(2)]
+    write_shards(folder, samples + strangers, per_shard=8)
+    np.save(folder / "targets.npy", directions(22).astype(np.float16))
+    return folder

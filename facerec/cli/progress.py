@@ -1,32 +1,37 @@
-"""A progress bar on standard error, where that is a terminal and the work takes more than a moment."""
+"""A progress bar on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 
 
 def bar(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
     """The items as they come, with a bar that counts them."""
+    with columns() as progress:
+        yield from progress.track(items, total=total, description=label)
+
+
+def columns() -> Progress:
+    """What a bar shows; nothing at all where nobody looks."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total)
+    console = Console(stderr=True)
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)
 
 
 class Counter:
     """The same bar for a callback `(done, total)`: use as a context, pass it on."""
 
     def __init__(self, label: str):
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = columns()
         self._task = self._progress.add_task(label, total=None)
 
     def __enter__(self) -> Counter:

@@ -42,6 +42,20 @@ def test_identify_a_folder(folders: Path) -> None:
     assert out == "cat.jpg []\nmirrored.jpg ['Eileen']\n"
 
 
+def test_max_pooling_forgives_a_shift(tmp_path: Path) -> None:
+    images.save(data.chelsea(), tmp_path / "cat.png")
+    rows = [line.split() for line in run("20_max_pooling.py", tmp_path / "cat.png").splitlines()[1:]]
+    shares = {int(row[0]): [float(share) for share in row[1:]] for row in rows}
+    assert shares[0] == [0, 0, 0, 0]
+    assert all(row == sorted(row, reverse=True) and row[3] < row[0] / 2 for row in list(shares.values())[1:])
+
+
+def test_look_inside_a_small_network(tmp_path: Path) -> None:
+    share, _, rest = run("21_look_inside.py", tmp_path).partition("%")
+    assert float(share) > 85 and rest == " of 397 digits that it never saw are right\n"
+    assert len(list(tmp_path.glob("*.png"))) == 5
+
+
 def test_every_example_is_run_here() -> None:
     own = Path(__file__).read_text()
     assert all(f'"{example.name}"' in own for example in EXAMPLES.glob("*.py"))

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from facerec.cli.answers import FOUND, answering, say
+from facerec.cli.cnn_arithmetic import arithmetic
 from facerec.cli.cnn_show import show
+from facerec.cli.cnn_words import by, field_answer, field_words, size
 
 if TYPE_CHECKING:
-    from facerec.cnn.arithmetic import Padding
-    from facerec.cnn.receptive_field import ReceptiveField
-    from facerec.cnn.stack import Kind, Layer, Step
     from facerec.cnn.summary import Summary
     from facerec.cnn.trace import Call
-
-
-class Sizes(click.ParamType):
-    """Whole numbers with an x between them, one for each axis: 150x100."""
-
-    name = "sizes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        if not all(part.isdecimal() for part in value.split("x")):
-            self.fail(f"{value!r} is not a number, or numbers with an x between them as in 150x100", param, ctx)
-        return tuple(map(int, value.split("x")))
-
-
-class PaddingType(click.ParamType):
-    """same, valid, or a number of cells."""
-
-    name = "padding"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Padding:
-        if value in ("same", "valid"):
-            return "same" if value == "same" else "valid"
-        if not str(value).isdecimal():
-            self.fail(f"{value!r} is not same, valid or a number of cells", param, ctx)
-        return int(value)
 
 
 @click.group()
@@ -49,6 +22,7 @@ def cnn() -> None:
     """Convolutional networks: what they cost, and what they see."""
 
 
+cnn.add_command(arithmetic)
 cnn.add_command(show)
 
 
@@ -118,27 +92,3 @@ def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     words = [cell.ljust(width) for cell, width in zip(cells[:LEFT], widths, strict=False)]
     numbers = [cell.rjust(width) for cell, width in zip(cells[LEFT:], widths[LEFT:], strict=True)]
     return "  ".join(words + numbers).rstrip()
-
-
-def by(numbers: Sequence[float]) -> str:
-    """(200, 150, 100) as 200x150x100; the same number for every axis of a field only once."""
-    return "x".join(f"{number:,g}".replace(",", "") for number in numbers)
-
-
-def field_words(fields: Sequence[ReceptiveField]) -> list[str]:
-    """Size, jump and centre along the axes."""
-    return [by([getattr(field, name) for field in fields]) for name in ("size", "jump", "centre")]
-
-
-def field_answer(fields: Sequence[ReceptiveField]) -> dict[str, Any]:
-    """Size, jump and centre along the axes."""
-    names = {"receptive_field": "size", "jump": "jump", "centre": "centre"}
-    return {word: [getattr(field, name) for field in fields] for word, name in names.items()}
-
-
-def size(count: int) -> str:
-    """Bytes for people: 1,234,567 as 1.2 MB."""
-    for unit, divisor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= divisor:
-            return f"{count / divisor:.1f} {unit}"
-    return f"{count} bytes"

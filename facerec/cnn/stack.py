@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from facerec.cnn.arithmetic import (
     FLOAT32,
+    Padding,
     Shape,
     Window,
     conv_multiplications,
@@ -121,7 +123,22 @@ def training_bytes(steps: Sequence[Step], batch: int = 1) -> int:
     return training_values([step.shape for step in steps]) * FLOAT32 * batch
 
 
-def parse_layer(text: str, axes: int, padding: Literal["same", "valid"] | int = 0) -> Layer:
+def windows_for(
+    axes: int, kernel: Shape, stride: Shape = (1,), padding: Padding = 0, dilation: Shape = (1,)
+) -> tuple[Window, ...]:
+    """A window for every axis, from one number for all of them or one for each.
+
+    >>> [window.kernel for window in windows_for(2, kernel=(1, 7))]
+    [1, 7]
+    """
+    columns = (numbers * axes if len(numbers) == 1 else numbers for numbers in (kernel, stride, dilation))
+    rows = list(zip_longest(*columns))
+    if len(rows) != axes or any(None in row for row in rows):
+        raise InvalidInput(f"give kernel, stride and dilation as one number, or as {axes}: one for each axis")
+    return tuple(Window(size, step, padding, gap) for size, step, gap in rows)
+
+
+def parse_layer(text: str, axes: int, padding: Padding = 0) -> Layer:
     """A convolution written as kernel,stride,filters or a pooling written as kernel,stride.
 
     >>> parse_layer("5,2,20", axes=2).filters, parse_layer("2,2", axes=2).kind

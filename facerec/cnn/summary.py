@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from facerec.cnn.arithmetic import Shape
 from facerec.cnn.memory import inference_memory, training_memory
+from facerec.cnn.networks import NETWORKS, create
 from facerec.cnn.receptive_field import ReceptiveField
 from facerec.cnn.trace import Call, trace
 from facerec.errors import InvalidInput
@@ -69,3 +71,19 @@ def fields_at(net: nn.Module, layer: str, shape: Shape) -> tuple[ReceptiveField,
             return call.fields
     names = ", ".join(call.name for call in calls if call.name)
     raise InvalidInput(f"no layer {layer!r}; this network has: {names}")
+
+
+def summarise_network(
+    name: str, sizes: Shape | None = None, classes: int | None = None, channels: int | None = None
+) -> Summary:
+    """A network of the registry, built without memory; what is left out is as published.
+
+    Raises InvalidInput for an unknown name, or an input that does not suit.
+    """
+    published = NETWORKS.get(name)
+    if published is None:
+        raise InvalidInput(f"no network {name!r}; known: {', '.join(NETWORKS)}")
+    channels = published.channels if channels is None else channels
+    with torch.device("meta"):
+        net = create(name, published.classes if classes is None else classes, channels)
+    return summarise(net, (channels, *(sizes or (published.size, published.size))))

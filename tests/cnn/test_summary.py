@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from facerec.cnn.memory import inference_memory, training_memory
-from facerec.cnn.summary import fields_at, summarise
+from facerec.cnn.summary import fields_at, summarise, summarise_network
 from facerec.errors import InvalidInput
 
 
@@ -31,6 +31,25 @@ def test_vgg_16() -> None:
     assert [field.size for field in summary.fields] == [212, 212]
     assert summary.output == (1_000,)
     assert len(summary.layers) == 13 + 13 + 5 + 1 + 3 + 2
+
+
+@pytest.mark.parametrize("name, field, billions", [
+    ("mobilenet", 315, "0.57"),            # Howard et al., table 8
+    ("inception_v3", 1_311, "5.71"),       # torchvision's table of weights
+    ("bn_inception", 699, "2.03"),         # Hu et al., table 2; it is Araujo et al.'s Inception-v2
+])
+def test_published_figures(name: str, field: int, billions: str) -> None:
+    """Receptive fields as Araujo et al. give them, and multiply-adds as others do."""
+    summary = summarise_network(name)
+    assert [axis.size for axis in summary.fields] == [field, field]
+    assert f"{summary.multiplications / 1e9:.2f}" == billions
+
+
+def test_what_is_left_out_is_as_published() -> None:
+    assert summarise_network("lenet5_modern").input == (1, 32, 32)
+    assert summarise_network("network_in_network", (50, 40), classes=3, channels=2).output == (3,)
+    with pytest.raises(InvalidInput, match="no network 'lenet'; known: fashion_dense, "):
+        summarise_network("lenet")
 
 
 class Residual(nn.Module):

@@ -215,7 +215,8 @@ def test_the_glow_lies_on_what_the_class_needs() -> None:
     seen = occlusion(look_into(BrightCorner(), SIZE), picture, square=4, stride=2, label=1)
     loss = loss_map(seen)
     assert loss[3:5, 3:5].min() > loss[:, 14:].max() == 0
-    painted = paint_occlusion(seen)
+    painted = paint_occlusion(seen, side=SIZE)
+    assert paint_occlusion(seen, side=60).shape == (2 * SIZE, 4 * SIZE, 3)
     assert painted.shape == (SIZE, 2 * SIZE, 3)
     assert np.array_equal(painted[:, :SIZE], picture)
     assert painted[SIZE - 1, -1].tolist() == [0, 0, 0]

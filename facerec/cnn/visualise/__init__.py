@@ -1,6 +1,7 @@
 """Seeing what a network learned: its filters, its maps, what excites a unit, and where a class is seen."""
 
 from facerec.cnn.visualise.layers import feature_maps, first_filters, paint_filters, paint_maps
+from facerec.cnn.visualise.named import look_into_network, pictures_in
 from facerec.cnn.visualise.occlusion import Occlusion, occlusion, paint_occlusion
 from facerec.cnn.visualise.patches import Patch, exciting_patches, paint_patches
 from facerec.cnn.visualise.sight import Sight, as_input, fitted, look_into
@@ -15,9 +16,11 @@ __all__ = [
     "first_filters",
     "fitted",
     "look_into",
+    "look_into_network",
     "occlusion",
     "paint_filters",
     "paint_maps",
     "paint_occlusion",
     "paint_patches",
+    "pictures_in",
 ]

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from facerec.cnn.arithmetic import Window, output_size
-from facerec.cnn.paint import heat, rgb
+from facerec.cnn.paint import enlarged, heat, rgb
 from facerec.cnn.visualise.sight import Sight, fitted
 from facerec.errors import InvalidInput
 from facerec.records import Image
@@ -98,9 +98,9 @@ def loss_map(seen: Occlusion) -> Float32:
     return (total / np.maximum(count, 1)).astype(np.float32)
 
 
-def paint_occlusion(seen: Occlusion) -> Image:
-    """The picture, and beside it the picture that glows where covering it costs most: (size, 2 size, 3)."""
+def paint_occlusion(seen: Occlusion, side: int = 224) -> Image:
+    """The picture, and beside it the picture that glows where covering it costs most, each about `side` pixels."""
     loss = loss_map(seen)
     glow = heat(loss / (float(loss.max()) or 1))
     mixed = (seen.image.astype(np.float32) + glow) / (2 * 255)
-    return np.concatenate([seen.image, rgb(mixed)], axis=1)
+    return enlarged(np.concatenate([seen.image, rgb(mixed)], axis=1), max(side // len(seen.image), 1))

@@ -1,0 +1,128 @@
+"""`facerec cnn show`: pictures of what a network, or a filter made by hand, sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facerec.cli import options
+from facerec.cli.answers import FOUND, answering, note, say
+from facerec.cli.cnn_arithmetic import taking
+
+if TYPE_CHECKING:
+    from facerec.cnn.visualise import Sight
+    from facerec.records import Image
+
+out = click.option("--out", type=options.pictures, required=True, metavar="FILE.png", help="The picture to write.")
+layer = click.option("--layer", required=True, metavar="NAME", help="As `facerec cnn summary` names it.")
+network = taking(
+    click.option("--net", required=True, metavar="NAME", help="A network, as in `facerec cnn summary`."),
+    click.option("--weights", type=options.pictures, metavar="FILE", help="Its weights, safetensors."),
+    click.option("--classes", type=int, help="Default: as published."),
+    click.option("--channels", type=int, help="Default: as published."),
+)
+
+
+@click.group()
+def show() -> None:
+    """What a network learned to see, as a picture."""
+
+
+@show.command()
+@click.argument("picture", type=options.pictures)
+@out
+@answering
+def edges(picture: Path, out: Path, as_json: bool) -> int:
+    """The vertical and horizontal edges of PICTURE, as plain, Sobel and Scharr filters find them."""
+    from facerec import images
+    from facerec.cnn.filters import edge_maps
+    from facerec.cnn.paint import sheet, signed
+
+    maps = edge_maps(images.load(picture))
+    return saved(sheet([signed(found) for found in maps.values()], 2), out, as_json, filters=list(maps))
+
+
+@show.command()
+@network
+@out
+@answering
+def filters(out: Path, as_json: bool, **named: Any) -> int:
+    """The filters of the first layer; mid-grey is zero."""
+    from facerec.cnn.visualise import first_filters, paint_filters
+
+    found = first_filters(look(**named).net)
+    return saved(paint_filters(found), out, as_json, filters=len(found))
+
+
+@show.command()
+@click.argument("picture", type=options.pictures)
+@network
+@layer
+@out
+@answering
+def maps(picture: Path, layer: str, out: Path, as_json: bool, **named: Any) -> int:
+    """The feature maps that a layer makes of PICTURE, each from black to white."""
+    from facerec import images
+    from facerec.cnn.visualise import feature_maps, paint_maps
+
+    found = feature_maps(look(**named), layer, images.load(picture))
+    return saved(paint_maps(found), out, as_json, maps=len(found))
+
+
+@show.command()
+@click.argument("folder", type=options.pictures)
+@network
+@layer
+@click.option("--unit", type=int, required=True, help="Which map of the layer, from 0.")
+@click.option("--count", type=int, default=9, show_default=True)
+@out
+@answering
+def patches(
+    folder: Path, layer: str, unit: int, count: int, out: Path, as_json: bool, **named: Any
+) -> int:
+    """The patches of the pictures in FOLDER that excite one unit most, best first, one of each picture."""
+    from facerec.cnn.visualise import exciting_patches, paint_patches, pictures_in
+
+    found = exciting_patches(look(**named), layer, unit, pictures_in(folder), count)
+    facts = [{"source": patch.source, "box": patch.box, "activation": patch.activation} for patch in found]
+    return saved(paint_patches(found), out, as_json, patches=facts)
+
+
+@show.command()
+@click.argument("picture", type=options.pictures)
+@network
+@click.option("--class", "label", type=int, help="Default: the one that the network predicts.")
+@click.option("--square", type=int, default=48, show_default=True, help="Side of the covering square, pixels.")
+@click.option("--stride", type=int, default=8, show_default=True, help="From one position to the next, pixels.")
+@out
+@answering
+def occlusion(
+    picture: Path, label: int | None, square: int, stride: int, out: Path, as_json: bool, **named: Any
+) -> int:
+    """Where in PICTURE a class is seen: it glows where a grey square costs the class most."""
+    from facerec import images
+    from facerec.cnn import visualise
+
+    seen = visualise.occlusion(look(**named), images.load(picture), square, stride, label)
+    facts = {"class": seen.label, "probability": seen.share, "lowest": float(seen.shares.min())}
+    return saved(visualise.paint_occlusion(seen), out, as_json, **facts)
+
+
+def look(net: str, weights: Path | None, classes: int | None, channels: int | None) -> Sight:
+    """The network that the options describe."""
+    from facerec.cnn.visualise import look_into_network
+
+    if weights is None:
+        note("these weights are fresh and have learned nothing: give --weights FILE")
+    return look_into_network(net, weights, classes, channels)
+
+
+def saved(picture: Image, out: Path, as_json: bool, **facts: Any) -> int:
+    """Write the picture and say what is on it."""
+    from facerec import images
+
+    images.save(picture, out)
+    say(as_json, f"{out}: {picture.shape[1]}x{picture.shape[0]} pixels", {"out": str(out), **facts})
+    return FOUND

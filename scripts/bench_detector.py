@@ -1,9 +1,9 @@
 """Compare the face detectors with other implementations on real pictures, and time them.
 
 Agreement: pictures of Labeled Faces in the Wild (folds 1 to 5), 250x250, evenly spread over its people; and
-groups, up to 16 of them side by side, reduced to several sizes. Pictures are apart by a pixel where rounding chooses
-between two boxes whose scores are as good as equal. Times are milliseconds of CPU a picture, of all threads, the
-least of several interleaved rounds: a busy machine only ever adds to them.
+groups, up to 16 of them side by side, reduced to several sizes. Pictures are apart by a pixel where rounding
+chooses between two boxes whose scores are as good as equal. Times are milliseconds of CPU a picture, all threads,
+the least of several interleaved rounds: a busy machine only ever adds to them.
 """
 
 from __future__ import annotations

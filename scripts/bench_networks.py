@@ -157,7 +157,7 @@ def page(result: Figures) -> str:
         f"{result['load at the start']} at the start and {result['load at the end']} at the end"
         + (": **the machine was busy; the rates are good for comparing only**." if result["busy"] else "."),
         "",
-        "Activations are float32, of one picture; the receptive field is that of the last map whose cells still see",
+        "Activations are float32, of one picture; the receptive field is that of the last map whose cells see",
         "different parts, which squeeze and excitation ends early. Logits are those of scikit-learn's china and",
         "flower under random weights. Rates are ours / theirs (ratio), each the best of "
         f"{result['rounds']} interleaved rounds,",

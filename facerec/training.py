@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from facerec.calibration import measure_operating_points
+from facerec.calibration import balanced, measure_operating_points
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.encoder import PACKAGED, SIDE, open_encoder
 from facerec.faces.encoder_export import export_encoder, write_card
@@ -37,6 +37,8 @@ SETTINGS, MATERIAL, LOG, WEIGHTS = "settings.toml", "material.json", "log.csv", 
 LOG_EVERY = 50  # steps
 TARGETS = (0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 """False match rates that a calibration tries to support."""
+MOST_PER_SUBJECT = 30
+"""Pictures of one subject in a calibration: a few people with hundreds would drown the others."""
 
 Listener = Callable[[Report, int], None]
 """Hears of every step, and of how many there are."""
@@ -208,8 +210,10 @@ def calibrate_on_split(folder: Path, data: Path, split: str = "val") -> Operatin
     trained_on = open_encoder(folder).card.facts.get("training", {}).get("splits", ())
     require_strangers(data / TABLE, split, trained_on)
     crops = load_shards(data, (split,))
-    sources = f"split {split} of {data.resolve().name}: {len(crops)} crops of {len(np.unique(crops.labels))} people"
-    return calibrate(folder, crops, f"{sources}, none of them in training")
+    keep = balanced([str(label) for label in crops.labels], MOST_PER_SUBJECT, np.random.default_rng(0))
+    people = f"{len(keep)} crops of {len(np.unique(crops.labels))} people, at most {MOST_PER_SUBJECT} of each"
+    evidence = f"split {split} of {data.resolve().name}: {people}, none of them in training"
+    return calibrate(folder, crops[keep], evidence)
 
 
 def require_strangers(table: Path, split: str, trained_on: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from tests.drawn_crops import directions, drawn_crop
 
 @pytest.fixture
 def faces(tmp_path: Path) -> Path:
-    """22 crops in shards of 8, with targets: subjects 0 to 2 train, 3 and 4 validate, 4 takes each; 2 of nobody known."""
+    """22 crops in shards of 8, with targets: 4 takes of subjects 0 to 2 (train), 3 and 4 (val), 2 of nobody known."""
     folder = tmp_path / "faces"
     people = [(subject, take) for subject in range(5) for take in range(4)]
     samples = [Sample(drawn_crop(s, t), f"subject-{s}", "train" if s < 3 else "val", "drawn") for s, t in people]

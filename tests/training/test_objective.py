@@ -1,0 +1,53 @@
+"""The loss and the batches that settings describe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from facerec.learning.datasets import Crops
+from facerec.learning.losses import distillation, triplet
+from facerec.learning.miners import batch_hard
+from facerec.training import batches_of, objective_of
+from tests.drawn_crops import drawn_crops
+from tests.tiny import tiny_settings
+
+
+def rows_and_crops() -> tuple[torch.Tensor, Crops]:
+    crops = drawn_crops(4, 3)
+    drawn = torch.randn(12, 128, generator=torch.Generator().manual_seed(3))
+    return torch.nn.functional.normalize(drawn, dim=1), crops
+
+
+@pytest.mark.parametrize("distil, weight", [(1.0, 0.0), (0.0, 1.0), (0.5, 2.0)])
+def test_the_objective_is_the_weighted_sum_of_its_parts(distil: float, weight: float) -> None:
+    rows, crops = rows_and_crops()
+    mined = batch_hard(rows, torch.from_numpy(crops.labels))
+    parts = distillation(rows, torch.from_numpy(crops.targets)), triplet(rows, mined, 0.3)
+    loss, active = objective_of(tiny_settings(distil=distil, triplet=weight, margin=0.3))(rows, crops)
+    assert loss.item() == pytest.approx(distil * parts[0].item() + weight * parts[1].item(), rel=1e-6)
+    a, p, n = (rows[part] for part in mined)
+    violated = torch.cdist(a, p).diagonal() ** 2 + 0.3 > torch.cdist(a, n).diagonal() ** 2
+    assert active == (pytest.approx(violated.double().mean().item()) if weight else 1.0)
+
+
+def test_a_batch_without_triplets_is_worth_nothing_and_teaches_nothing() -> None:
+    rows, crops = rows_and_crops()
+    strangers = replace(crops, labels=np.arange(12))
+    loss, active = objective_of(tiny_settings(distil=0.0, triplet=1.0))(rows.requires_grad_(), strangers)
+    loss.backward()
+    assert loss.item() == 0 and active == 0 and rows.grad.abs().max() == 0
+
+
+def test_batches_depend_on_seed_and_epoch_only() -> None:
+    labels = drawn_crops(6, 4).labels
+    for settings in (tiny_settings(), tiny_settings(triplet=1.0, subjects=3, per_subject=2)):
+        batches, steps = batches_of(settings, labels)
+        first = np.stack(list(batches(1)))
+        assert len(first) == steps and np.array_equal(first, np.stack(list(batches_of(settings, labels)[0](1))))
+        assert not np.array_equal(first, np.stack(list(batches(2))))
+        other = batches_of(replace(settings, seed=1), labels)[0]
+        assert not np.array_equal(first, np.stack(list(other(1))))

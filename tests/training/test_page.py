@@ -1,0 +1,38 @@
+"""docs/training.md says what the settings are."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from facerec.learning.augment import AugmentSettings
+from facerec.learning.settings import TrainSettings
+
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+
+
+def documented(heading: str) -> dict[str, str]:
+    """setting -> default, from the table under a heading of docs/training.md."""
+    section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.MULTILINE))
+
+
+def in_toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(in_toml, value))}]"
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("heading, settings", [
+    ("Settings", TrainSettings()), ("Settings of `[augment]`", AugmentSettings()),
+])  # fmt: skip
+def test_the_page_lists_every_setting_with_its_default(heading: str, settings: object) -> None:
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    values.pop("augment", None)
+    assert {name: json.loads(text) for name, text in documented(heading).items()} == {
+        name: json.loads(in_toml(value)) for name, value in values.items()
+    }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from facerec.cnn.visualise import Sight
     from facerec.records import Image
 
-out = click.option("--out", type=options.pictures, required=True, metavar="FILE.png", help="The picture to write.")
+out = click.option("--out", type=options.pictures, required=True, metavar="FILE", help="PNG or JPEG, to write.")
 layer = click.option("--layer", required=True, metavar="NAME", help="As `facerec cnn summary` names it.")
 network = taking(
     click.option("--net", required=True, metavar="NAME", help="A network, as in `facerec cnn summary`."),
@@ -32,15 +32,16 @@ def show() -> None:
 
 @show.command()
 @click.argument("picture", type=options.pictures)
+@click.option("--filter", "names", multiple=True, metavar="NAME", help="Only this one; may be repeated.")
 @out
 @answering
-def edges(picture: Path, out: Path, as_json: bool) -> int:
+def edges(picture: Path, names: tuple[str, ...], out: Path, as_json: bool) -> int:
     """The vertical and horizontal edges of PICTURE, as plain, Sobel and Scharr filters find them."""
     from facerec import images
-    from facerec.cnn.filters import edge_maps
+    from facerec.cnn.filters import FILTERS, edge_maps
     from facerec.cnn.paint import sheet, signed
 
-    maps = edge_maps(images.load(picture))
+    maps = edge_maps(images.load(picture), names or tuple(FILTERS))
     return saved(sheet([signed(found) for found in maps.values()], 2), out, as_json, filters=list(maps))
 
 
@@ -60,15 +61,16 @@ def filters(out: Path, as_json: bool, **named: Any) -> int:
 @click.argument("picture", type=options.pictures)
 @network
 @layer
+@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="The first so many maps.")
 @out
 @answering
-def maps(picture: Path, layer: str, out: Path, as_json: bool, **named: Any) -> int:
+def maps(picture: Path, layer: str, count: int, out: Path, as_json: bool, **named: Any) -> int:
     """The feature maps that a layer makes of PICTURE, each from black to white."""
     from facerec import images
     from facerec.cnn.visualise import feature_maps, paint_maps
 
     found = feature_maps(look(**named), layer, images.load(picture))
-    return saved(paint_maps(found), out, as_json, maps=len(found))
+    return saved(paint_maps(found[:count]), out, as_json, maps=len(found))
 
 
 @show.command()
@@ -76,7 +78,7 @@ def maps(picture: Path, layer: str, out: Path, as_json: bool, **named: Any) -> i
 @network
 @layer
 @click.option("--unit", type=int, required=True, help="Which map of the layer, from 0.")
-@click.option("--count", type=int, default=9, show_default=True)
+@click.option("--count", type=click.IntRange(1), default=9, show_default=True, help="How many patches.")
 @out
 @answering
 def patches(

@@ -6,6 +6,8 @@ mathematician's convolution turns it by half a turn first. Learned filters do no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -64,10 +66,16 @@ def convolve(values: np.ndarray, kernel: np.ndarray) -> Float32:
     return cross_correlate(values, kernel[::-1, ::-1])
 
 
-def edge_maps(image: Image) -> dict[str, Float32]:
-    """What every hand-made filter makes of a picture: (H, W, 3) levels -> (H - 2, W - 2) each."""
+def edge_maps(image: Image, names: Sequence[str] = tuple(FILTERS)) -> dict[str, Float32]:
+    """What the named filters make of a picture: (H, W, 3) levels -> (H - 2, W - 2) each.
+
+    Raises InvalidInput for a name that is not in FILTERS.
+    """
+    unknown = [name for name in names if name not in FILTERS]
+    if unknown:
+        raise InvalidInput(f"no filter {unknown[0]!r}; known: {', '.join(FILTERS)}")
     levels = grey(image)
-    return {name: cross_correlate(levels, kernel) for name, kernel in FILTERS.items()}
+    return {name: cross_correlate(levels, FILTERS[name]) for name in names}
 
 
 def edge_strength(vertical: np.ndarray, horizontal: np.ndarray) -> Float32:

@@ -97,6 +97,8 @@ def test_edges(china: Path, tmp_path: Path) -> None:
     [answer] = answers("show", "edges", china, "--out", out)
     assert answer["filters"][2:4] == ["sobel_vertical", "sobel_horizontal"]
     assert images.load(out).shape == (3 * 429, 2 * 642, 3)
+    [answer] = answers("show", "edges", china, "--filter", "vertical", "--out", out)
+    assert answer["filters"] == ["vertical"]
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +148,10 @@ def test_fresh_weights_are_named(tmp_path: Path) -> None:
     ("show filters --net lenet5_modern --weights missing.safetensors --out f.png", "no weights at missing"),
     ("show filters --net lenet5_modern --out f.gif", "must end in"),
     ("show edges missing.png --out f.png", "'missing.png' cannot be read"),
+    ("show edges CHINA --filter canny --out f.png", "no filter 'canny'; known: vertical, "),
 ])
-def test_what_cannot_be_gets_one_line_and_status_2(words: str, reason: str) -> None:
-    ended = run(*words.split(), "--json")
+def test_what_cannot_be_gets_one_line_and_status_2(words: str, reason: str, china: Path) -> None:
+    ended = run(*words.replace("CHINA", str(china)).split(), "--json")
     assert ended.exit_code == 2
     [answer] = map(json.loads, ended.stdout.splitlines())
     assert reason in answer["reason"] and "\n" not in answer["reason"]

@@ -1,8 +1,11 @@
 """Whole networks whose figures are published, and memory that can be counted by hand."""
 
+from itertools import accumulate
+
 import pytest
 import torch
 from torch import nn
+from torch.profiler import profile
 
 from facerec.cnn.memory import inference_memory, training_memory
 from facerec.cnn.summary import fields_at, summarise, summarise_network
@@ -93,3 +96,25 @@ def test_modules_of_a_network_by_name() -> None:
 
 def test_before_a_dense_layer_alone_every_cell_is_a_pixel() -> None:
     assert summarise(nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), (1, 3, 3)).fields[0].size == 1
+
+
+def allocated(net: nn.Module, picture: torch.Tensor, gradients: bool) -> tuple[int, int]:
+    """Bytes that a real run holds at its end, and at most, by torch's own profiler."""
+    with torch.set_grad_enabled(gradients), profile(profile_memory=True, acc_events=True) as record:
+        output = net(picture)
+    events = [event for event in record.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = list(accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())))
+    del output
+    return held[-1], max(held)
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_a_real_run_takes_what_was_foretold() -> None:
+    """With filters of 1x1, for which an engine borrows nothing, and a pooling that notes places."""
+    net = nn.Sequential(nn.Conv2d(1, 4, 1), Residual(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(100, 7)).eval()
+    picture = torch.rand(1, 1, 10, 10)
+    with torch.backends.mkldnn.flags(enabled=False):
+        _, most = allocated(net, picture, gradients=False)
+        kept, _ = allocated(net, picture, gradients=True)
+    assert most == inference_memory(net, picture.shape[1:])
+    assert kept == training_memory(net, picture.shape[1:]) + 7 * 4      # and the answer itself

@@ -97,6 +97,15 @@ def require_agreement(module: nn.Module, content: bytes) -> float:
     return difference
 
 
+def contents(module: nn.Module, stored: dict[str, torch.Tensor]) -> tuple[dict[str, bytes], float]:
+    """What the files beside the card hold, by name, and how far the graph is from torch. Raises DamagedFile."""
+    graph = halve(to_graph(module)).SerializeToString()
+    difference = require_agreement(module, graph)
+    golden = io.BytesIO()
+    np.save(golden, open_graph(graph)(golden_faces())[0], allow_pickle=False)
+    return {"encoder.onnx": graph, "weights.safetensors": save(stored), "golden.npy": golden.getvalue()}, difference
+
+
 def export_encoder(
     weights: dict[str, torch.Tensor], trunk: str, folder: Path, name: str, facts: dict[str, Any]
 ) -> None:
@@ -110,12 +119,7 @@ def export_encoder(
     load_weights(network, weights)
     stored = rounded(network)
     network.load_state_dict(stored)
-    module = PixelsToEmbedding(network).eval()
-    content = halve(to_graph(module)).SerializeToString()
-    difference = require_agreement(module, content)
-    golden = io.BytesIO()
-    np.save(golden, open_graph(content)(golden_faces())[0], allow_pickle=False)
-    files = {"encoder.onnx": content, "weights.safetensors": save(stored), "golden.npy": golden.getvalue()}
+    files, difference = contents(PixelsToEmbedding(network).eval(), stored)
     card = {
         "schema": 1,
         "name": name,

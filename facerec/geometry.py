@@ -17,6 +17,7 @@ from facerec.errors import InvalidInput
 from facerec.records import Float32, Image, Int64
 
 Float64 = NDArray[np.float64]
+NMS_BLOCK = 64  # best boxes that are compared with all others at once
 
 
 def area(boxes: np.ndarray) -> np.ndarray:
@@ -31,9 +32,9 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 def intersection(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Shared area of every pair: (N, 4), (M, 4) -> (N, M) square pixels."""
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.maximum(bottom_right - top_left, 0).prod(axis=2))
+    wide = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    high = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    return np.asarray(np.maximum(wide, 0) * np.maximum(high, 0))
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> Float64:
@@ -49,19 +50,31 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, over: Literal["
     A box is dropped when its intersection with a better kept one, over their union or over the smaller of the two
     areas, is more than `threshold`.
     """
-    areas = area(boxes).astype(np.float64)
     waiting = np.argsort(-scores, kind="stable")
-    kept = []
+    kept = [waiting[:0]]
     while len(waiting):
-        best, waiting = waiting[0], waiting[1:]
+        block, waiting = waiting[:NMS_BLOCK], waiting[NMS_BLOCK:]
+        best = block[_survivors(_too_close(boxes[block], boxes[block], threshold, over))]
         kept.append(best)
-        shared = intersection(boxes[best : best + 1], boxes[waiting])[0]
-        if over == "union":
-            whole = areas[best] + areas[waiting] - shared
-        else:
-            whole = np.minimum(areas[best], areas[waiting])
-        waiting = waiting[shared <= threshold * whole]
-    return np.array(kept, np.int64)
+        waiting = waiting[~_too_close(boxes[best], boxes[waiting], threshold, over).any(axis=0)]
+    return np.concatenate(kept)
+
+
+def _survivors(close: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows stay, best first, when each that stays drops those close to it: (B, B) -> (B,)."""
+    alive = np.ones(len(close), np.bool_)
+    for row in range(len(close)):
+        if alive[row]:
+            alive[row + 1 :] &= ~close[row, row + 1 :]
+    return alive
+
+
+def _too_close(a: np.ndarray, b: np.ndarray, threshold: float, over: str) -> NDArray[np.bool_]:
+    """Which pairs share more than the threshold allows: (N, 4), (M, 4) -> (N, M)."""
+    shared = intersection(a, b)
+    first, second = area(a).astype(np.float64)[:, None], area(b).astype(np.float64)[None, :]
+    whole = first + second - shared if over == "union" else np.minimum(first, second)
+    return np.asarray(shared > threshold * whole)
 
 
 def clip(boxes: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def unit(rows: np.ndarray) -> Float32:
     norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(norms) & (norms > 0)).all():
         raise InvalidInput("an embedding row is zero or not finite")
-    return (rows / norms).astype(np.float32)
+    return np.asarray(rows / norms, np.float32)
 
 
 def require_embeddings(rows: np.ndarray) -> None:

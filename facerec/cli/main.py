@@ -9,6 +9,7 @@ from types import TracebackType
 import click
 
 from facerec.cli.answers import NO_ANSWER
+from facerec.cli.cnn import cnn
 from facerec.cli.doctor import doctor, encoders
 from facerec.cli.enroll import enroll, precompute
 from facerec.cli.evaluate import evaluate
@@ -19,7 +20,7 @@ from facerec.cli.verify import verify
 from facerec.version import VERSION
 
 COMMANDS: tuple[click.Command, ...] = (
-    enroll, verify, identify, precompute, gallery, encoders, doctor, evaluate, train, export,
+    enroll, verify, identify, precompute, gallery, encoders, doctor, evaluate, train, export, cnn,
 )  # fmt: skip
 
 

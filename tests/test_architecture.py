@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent / "facerec"
 FLOORS = [
     "errors version",
     "records digest",
-    "settings images geometry runtime",
+    "settings images geometry runtime cache",
     "cnn metrics",
     "learning",
     "detection segmentation style faces gallery",

@@ -59,7 +59,7 @@ def _weights(source: str) -> bytes | Path:
     if digest and not _is_digest(digest):
         raise InvalidInput(f"a sha256 is 64 hex digits, not {digest!r}")
     if remote:
-        from facerec.faces.download import fetch  # brings Python's network modules, which nothing else here needs
+        from facerec.cache.download import fetch  # brings Python's network modules, which nothing else here needs
 
         return fetch(place, digest)
     return read_verified(Path(place), digest) if digest else Path(place)

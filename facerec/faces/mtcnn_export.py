@@ -10,9 +10,9 @@ import importlib.util
 import logging
 from pathlib import Path
 
+from facerec.cache.kept import keep, recall
 from facerec.digest import sha256
 from facerec.errors import MissingPart
-from facerec.faces.cache import keep, recall
 
 EXPORT_VERSION = 1  # raise it when mtcnn_nets.py or the export changes
 OPSET = 17

@@ -9,9 +9,9 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from facerec.cache.kept import keep, recall
 from facerec.digest import verify_digest
 from facerec.errors import InvalidInput, MissingPart
-from facerec.faces.cache import keep, recall
 
 LIMIT = 1 << 30  # bytes; no weights of ours are near it
 TIMEOUT = 30  # seconds without a byte

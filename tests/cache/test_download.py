@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from facerec.cache import download
+from facerec.cache.download import fetch
 from facerec.digest import sha256
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
-from facerec.faces import download
-from facerec.faces.download import fetch
 
 CONTENT = b"some weights" * 1000
 DIGEST = sha256(CONTENT)

@@ -9,6 +9,7 @@ import click
 
 from facerec.cli.answers import FOUND, answering, say
 from facerec.cli.cnn_arithmetic import arithmetic
+from facerec.cli.cnn_classify import classify
 from facerec.cli.cnn_show import show
 from facerec.cli.cnn_words import by, field_answer, field_words, size
 
@@ -23,6 +24,7 @@ def cnn() -> None:
 
 
 cnn.add_command(arithmetic)
+cnn.add_command(classify)
 cnn.add_command(show)
 
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from facerec.cnn.networks import NETWORKS
 from facerec.cnn.networks.keys import RENAMINGS
 from facerec.cnn.summary import summarise
-from tests.cnn.networks.conftest import load_pictures, resized
+from tests.cnn.networks.pictures import china_and_flower, resized
 from tests.cnn.networks.published import is_installed, pair
 
 BATCHES = (1, 8)
@@ -180,7 +180,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     if unknown := set(given.networks) - NETWORKS.keys():
         parser.error(f"no network {', '.join(sorted(unknown))}")
-    load, pictures = os.getloadavg()[0], load_pictures()
+    load, pictures = os.getloadavg()[0], china_and_flower()
     networks = {}
     for name in given.networks or NETWORKS:
         networks[name] = measure(name, given.rounds, pictures)

@@ -74,9 +74,7 @@ def weighed(module: nn.Module, channels: int) -> nn.Module:
 class BNInception(nn.Sequential):
     """(B, channels, 224, 224) -> (B, classes), from 32x32 on; `wrap` is given each module and its depth."""
 
-    def __init__(
-        self, classes: int = 1000, channels: int = 3, wrap: Callable[[nn.Module, int], nn.Module] = plain
-    ):
+    def __init__(self, classes: int = 1000, channels: int = 3, wrap: Callable[[nn.Module, int], nn.Module] = plain):
         super().__init__(
             OrderedDict(
                 entrance=Entrance(channels, 32),

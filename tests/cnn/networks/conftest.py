@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_sample_images
-from torch.nn.functional import interpolate
+
+from tests.cnn.networks.pictures import china_and_flower
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,15 +19,5 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def pictures() -> torch.Tensor:
-    return load_pictures()
-
-
-def load_pictures() -> torch.Tensor:
     """scikit-learn's china and flower, in -1..1: (2, 3, 427, 640)."""
-    both = np.stack(load_sample_images().images)
-    return torch.from_numpy(both).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """(B, C, H, W) -> (B, C, side, side)."""
-    return interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+    return china_and_flower()

@@ -9,7 +9,7 @@ from torch import nn
 from facerec.cnn.networks import NETWORKS, training_outputs
 from facerec.cnn.networks.keys import RENAMINGS, renamed
 from facerec.errors import InvalidInput
-from tests.cnn.networks.conftest import resized
+from tests.cnn.networks.pictures import resized
 from tests.cnn.networks.published import is_installed, pair
 
 

@@ -13,12 +13,12 @@ FLOORS = [
     "learning",
     "detection segmentation style faces gallery",
     "calibration recognition evaluation health",
-    "training",
+    "training classification",
     "cli server",
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names.split()}
 HOME = {
-    "torch": "cnn learning detection segmentation style faces training",
+    "torch": "cnn learning detection segmentation style faces training classification",
     "PIL": "images",
     "onnxruntime": "runtime",
     "sqlalchemy": "gallery",

@@ -11,6 +11,7 @@ from facerec.cli.answers import FOUND, answering, say
 from facerec.cli.cnn_arithmetic import arithmetic
 from facerec.cli.cnn_classify import classify
 from facerec.cli.cnn_show import show
+from facerec.cli.cnn_train import train
 from facerec.cli.cnn_words import by, field_answer, field_words, size
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def cnn() -> None:
 cnn.add_command(arithmetic)
 cnn.add_command(classify)
 cnn.add_command(show)
+cnn.add_command(train)
 
 
 @cnn.command()

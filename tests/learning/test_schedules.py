@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
+from torch.optim import lr_scheduler as torchs
 
+from facerec.learning import schedules
 from facerec.learning.schedules import warm_cosine
 
 
@@ -31,3 +35,25 @@ def test_it_rises_to_one_and_then_only_falls() -> None:
 
 def test_without_warmup_it_starts_at_one() -> None:
     assert warm_cosine(0, warmup=0) == 1
+
+
+EPOCHS = 12
+
+
+@pytest.mark.parametrize("ours, theirs", [
+    (lambda epoch: schedules.steps(epoch, 5, 0.3), lambda sgd: torchs.StepLR(sgd, 5, 0.3)),
+    (lambda epoch: schedules.milestones(epoch, (2, 7)), lambda sgd: torchs.MultiStepLR(sgd, [2, 7])),
+    (lambda epoch: schedules.exponential(epoch, 0.9), lambda sgd: torchs.ExponentialLR(sgd, 0.9)),
+    (lambda epoch: schedules.polynomial(epoch, EPOCHS, 2), lambda sgd: torchs.PolynomialLR(sgd, EPOCHS, 2)),
+    (lambda epoch: schedules.cosine(epoch, EPOCHS), lambda sgd: torchs.CosineAnnealingLR(sgd, EPOCHS)),
+    (lambda epoch: schedules.restarting_cosine(epoch, 2, 2), lambda sgd: torchs.CosineAnnealingWarmRestarts(sgd, 2, 2)),
+], ids=["steps", "milestones", "exponential", "polynomial", "cosine", "restarting"])  # fmt: skip
+def test_by_epoch_they_agree_with_torchs(
+    ours: Callable[[int], float], theirs: Callable[..., torchs.LRScheduler]
+) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = theirs(optimizer)
+    for epoch in range(EPOCHS + 1):
+        assert ours(epoch) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
+        optimizer.step()
+        scheduler.step()

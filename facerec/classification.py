@@ -1,0 +1,145 @@
+"""Training a classifier: a settings file with a folder of pictures in, a folder with weights and a report out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from facerec.cnn.networks import NETWORKS, Network, create
+from facerec.cnn.preparation import Preparation, plain
+from facerec.cnn.pretrained import open_classifier
+from facerec.cnn.transfer import LoadReport, load_fitting
+from facerec.cnn.weight_files import FACTS
+from facerec.errors import InvalidInput
+from facerec.learning import log
+from facerec.learning.class_loop import Epoch, Listener, learn, predict
+from facerec.learning.class_settings import ClassifierSettings
+from facerec.learning.labelled import Labelled, held_out, read_labelled
+from facerec.learning.replacing import replacing
+
+__all__ = ["ClassifierSettings", "Outcome", "train_classifier", "train_classifier_from"]
+
+WEIGHTS, REPORT, LOG = "weights.safetensors", "report.json", "log.csv"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A trained classifier and how well it does.
+
+    confusion  (C, C) int64: rows are the true classes of the test pictures, columns what they were taken for
+    loaded     what became of the weights that it started from; None where it started fresh
+    """
+
+    net: nn.Module
+    preparation: Preparation
+    names: tuple[str, ...]
+    epochs: tuple[Epoch, ...]
+    confusion: np.ndarray
+    loaded: LoadReport | None = None
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    def as_dict(self) -> dict[str, object]:
+        """For the report: shares of the test pictures, seconds of training."""
+        known = np.maximum(self.confusion.sum(axis=1), 1)
+        return {
+            "accuracy": self.accuracy,
+            "tested_on": int(self.confusion.sum()),
+            "seconds": sum(epoch.seconds for epoch in self.epochs),
+            "classes": dict(zip(self.names, (self.confusion.diagonal() / known).tolist(), strict=True)),
+            "confusion": self.confusion.tolist(),
+            "loaded": str(self.loaded) if self.loaded else None,
+        }
+
+
+def train_classifier_from(config: Path, out: Path, report: Listener | None = None) -> tuple[Outcome, Labelled]:
+    """Train by a settings file into the folder `out`: weights.safetensors, log.csv and report.json.
+
+    Returns what came out and the pictures that were learned from. Raises InvalidInput where `out` holds a run.
+    """
+    settings = ClassifierSettings.read(config)
+    if (out / WEIGHTS).exists():
+        raise InvalidInput(f"{out} holds a trained classifier already: choose another folder, or delete it")
+    here = config.parent
+    if settings.start:
+        settings = replace(settings, start=str(here / settings.start))
+    train = read_labelled(here / settings.data, side_of(settings))
+    if settings.test:
+        test = read_labelled(here / settings.test, side_of(settings), train.names)
+    else:
+        learned, tested = held_out(train.labels, settings.holdout, np.random.default_rng(settings.seed))
+        train, test = train[learned], train[tested]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / LOG).unlink(missing_ok=True)
+
+    def hear(epoch: Epoch) -> None:
+        log.append(out / LOG, asdict(epoch))
+        if report:
+            report(epoch)
+
+    outcome = train_classifier(settings, train, test, hear)
+    keep(outcome, settings.net, out)
+    return outcome, train
+
+
+def train_classifier(
+    settings: ClassifierSettings, train: Labelled, test: Labelled, report: Listener | None = None
+) -> Outcome:
+    """Train a classifier on pictures at hand. The same settings and pictures give the same weights on one machine.
+
+    Raises InvalidInput for an unknown network, for fewer than two classes and where there is nothing to test on.
+    """
+    if len(train.names) < 2 or not len(test):
+        raise InvalidInput("a classifier needs two classes or more, and a picture to test on")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        net, prepare, loaded = begin(settings, len(train.names))
+        epochs = []
+        for epoch in learn(net, train, test, prepare, settings):
+            epochs.append(epoch)
+            if report:
+                report(epoch)
+    confusion = np.zeros((len(train.names),) * 2, np.int64)
+    np.add.at(confusion, (test.labels, predict(net, test.pixels, prepare)), 1)
+    return Outcome(net.eval(), prepare, train.names, tuple(epochs), confusion, loaded)
+
+
+def begin(settings: ClassifierSettings, classes: int) -> tuple[nn.Module, Preparation, LoadReport | None]:
+    """The network, with fresh weights or with all that fit of a file's: the head is new where classes differ."""
+    channels = settings.channels or published(settings).channels
+    net = create(settings.net, classes, channels)
+    if not settings.start:
+        return net, plain(side_of(settings), channels), None
+    source = open_classifier(settings.net, Path(settings.start))
+    prepare = replace(source.preparation, resize=side_of(settings), crop=side_of(settings))
+    return net, prepare, load_fitting(net, source.net.state_dict())
+
+
+def published(settings: ClassifierSettings) -> Network:
+    """What the publishers say of the network. Raises InvalidInput for an unknown one."""
+    if settings.net not in NETWORKS:
+        raise InvalidInput(f"no network {settings.net!r}; known: {', '.join(NETWORKS)}")
+    return NETWORKS[settings.net]
+
+
+def side_of(settings: ClassifierSettings) -> int:
+    """Side of the input, pixels."""
+    return settings.side or published(settings).size
+
+
+def keep(outcome: Outcome, network: str, out: Path) -> None:
+    """Write the weights, with what `open_classifier` needs to know of them, and the report."""
+    facts = {"network": network, "names": outcome.names, "preparation": asdict(outcome.preparation)}
+    state = {name: value.contiguous() for name, value in outcome.net.state_dict().items()}
+    with replacing(out / WEIGHTS) as fresh:
+        save_file(state, fresh, metadata={FACTS: json.dumps(facts)})
+    with replacing(out / REPORT) as fresh:
+        fresh.write_text(json.dumps(outcome.as_dict(), indent=2) + "\n", encoding="utf-8")

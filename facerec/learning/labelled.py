@@ -1,0 +1,104 @@
+"""Pictures with a class each, from a folder per class or from a list file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facerec import images
+from facerec.cnn.preparation import middle, plain, resized
+from facerec.errors import BadImage, InvalidInput, MissingPart
+from facerec.records import Image, Int64
+
+SMALL = images.Limits(shortest=1)
+"""A picture of a digit may be smaller than one that must hold a face."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """N pictures of one size, what is on each, and what the classes are called.
+
+    pixels   (N, S, S, 3) uint8
+    labels   (N,)         int64, 0 to C - 1
+    names    of the C classes
+    refused  (source, reason) of every picture that was left out
+    """
+
+    pixels: np.ndarray
+    labels: Int64
+    names: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: Int64) -> Labelled:
+        return Labelled(self.pixels[rows], self.labels[rows], self.names, self.refused)
+
+
+def read_labelled(place: Path, side: int, names: Sequence[str] = ()) -> Labelled:
+    """The pictures of a folder with a folder per class, or of a list file; each its middle square, `side` pixels.
+
+    With `names`, the classes are these, in this order; else all that occur, sorted (numbers as numbers).
+    Raises MissingPart where nothing is there, InvalidInput where there is no picture, a line is no path and label,
+    or a class is not among `names`. Pictures that cannot be read are left out, and told.
+    """
+    named = list(in_folders(place) if place.is_dir() else in_list(place))
+    known = tuple(names) or tuple(sorted({name for _, name in named}, key=by_number))
+    if strange := {name for _, name in named} - set(known):
+        raise InvalidInput(f"{place} has classes that the others do not: {', '.join(sorted(strange))}")
+    pixels, labels, refused = [], [], []
+    for path, name in named:
+        try:
+            pixels.append(squared(images.load(path, SMALL), side))
+            labels.append(known.index(name))
+        except (BadImage, MissingPart, InvalidInput) as error:
+            refused.append((str(path), str(error)))
+    if not pixels:
+        raise InvalidInput(f"no usable picture in {place}: put a folder per class there, or list `path label` lines")
+    return Labelled(np.stack(pixels), np.array(labels, np.int64), known, tuple(refused))
+
+
+def by_number(name: str) -> tuple[bool, int, str]:
+    """A sorting key: numbers in their order before words."""
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+
+
+def in_folders(place: Path) -> Iterator[tuple[Path, str]]:
+    """Each picture below each folder of `place`, and the folder's name."""
+    for folder in sorted(path for path in place.iterdir() if path.is_dir()):
+        yield from ((path, folder.name) for path in images.find(folder))
+
+
+def in_list(place: Path) -> Iterator[tuple[Path, str]]:
+    """Each line's path, relative to the list, and its label after the last space; empty lines and # are passed over."""
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise MissingPart(f"no folder and no list of pictures at {str(place)!r}: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.startswith("#"):
+            path, _, label = line.strip().rpartition(" ")
+            if not path:
+                raise InvalidInput(f"{place}, line {number}: {line!r} is not `path label`")
+            yield place.parent / path.strip(), label
+
+
+def squared(image: Image, side: int) -> Image:
+    """The middle square of a picture: (H, W, 3) -> (side, side, 3) uint8."""
+    levels = middle(resized(image, plain(side, 3)), side)
+    square: Image = levels.permute(1, 2, 0).byte().numpy()
+    return square
+
+
+def held_out(labels: Int64, share: float, rng: np.random.Generator) -> tuple[Int64, Int64]:
+    """Row numbers to learn from and to test on: `share` of each class, one at least where a class has two."""
+    test = [np.zeros(0, np.int64)]
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        test.append(rows[: min(len(rows) - 1, max(1, round(share * len(rows))))])
+    chosen = np.sort(np.concatenate(test))
+    return np.setdiff1d(np.arange(len(labels)), chosen), chosen

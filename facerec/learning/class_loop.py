@@ -85,8 +85,8 @@ def begin_phase(net: nn.Module, settings: ClassifierSettings, head_only: bool) -
         freeze_body(net)
     whole = [{"params": list(net.parameters()), "share": 1.0}]
     shared = groups(net, settings.body) if head_only or settings.body != 1 else whole
-    rates = {"lr": settings.learning_rate, "momentum": settings.momentum, "weight_decay": settings.weight_decay}
-    return torch.optim.SGD(shared, **rates)
+    rate, momentum, decay = settings.learning_rate, settings.momentum, settings.weight_decay
+    return torch.optim.SGD(shared, rate, momentum, weight_decay=decay)
 
 
 def batches(count: int, batch: int, rng: np.random.Generator) -> Iterator[Int64]:

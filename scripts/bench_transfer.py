@@ -1,0 +1,243 @@
+"""Frozen features, two-phase fine-tuning and training from scratch on small tasks, each with the same budget.
+
+    FACEREC_DATA=... python scripts/bench_transfer.py
+
+SqueezeNet 1.0 with its authors' ImageNet weights against the same network with fresh ones, on scikit-learn's digits
+and on BCCD's blood cells cut out by their boxes. The budget is processor time of one thread; a way of training takes
+as many whole epochs as fit. From scratch the best of several learning rates counts, each with the whole budget.
+Writes docs/results/cnn-transfer.json and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from facerec import images
+from facerec.classification import ClassifierSettings, begin
+from facerec.cnn.pretrained import open_classifier
+from facerec.cnn.transfer import features, shallow_head
+from facerec.learning.class_loop import batches, learn, loss_of, predict, views
+from facerec.learning.class_settings import ViewSettings
+from facerec.learning.labelled import Labelled, squared
+
+RATES = (0.003, 0.01, 0.03)
+"""Of training from scratch."""
+FINE_RATE = 0.001
+"""Of the new head; all below it learns at a tenth."""
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+Figures = dict[str, Any]
+
+
+def digits(side: int, per_class: int) -> tuple[Labelled, Labelled]:
+    """So many of each digit to learn from, 500 others to test on."""
+    found = load_digits()
+    rng = np.random.default_rng(0)
+    levels = np.clip(found.images * 16, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=3)
+    order = rng.permutation(len(levels))
+    learned = np.concatenate([order[found.target[order] == digit][:per_class] for digit in range(10)])
+    tested = np.setdiff1d(order, learned, assume_unique=False)[:500]
+
+    def part(rows: np.ndarray) -> Labelled:
+        pixels = np.stack([squared(levels[row], side) for row in rows])
+        return Labelled(pixels, found.target[rows].astype(np.int64), tuple("0123456789"))
+
+    return part(learned), part(tested)
+
+
+def cells(side: int, per_class: int, archive: Path) -> tuple[Labelled, Labelled]:
+    """So many blood cells of each kind from the training pictures, at most 60 of each from the test pictures."""
+    names = ("Platelets", "RBC", "WBC")
+    with tarfile.open(archive) as tar:
+        train, test = (list(cut_out(tar, split, side)) for split in ("trainval", "test"))
+    return chosen(train, names, per_class), chosen(test, names, 60)
+
+
+def cut_out(tar: tarfile.TarFile, split: str, side: int) -> Iterator[tuple[np.ndarray, str]]:
+    """Every cell of a split with its kind: the square around its box."""
+    for stem in read(tar, f"BCCD/ImageSets/Main/{split}.txt").decode().split():
+        picture = images.decode(read(tar, f"BCCD/JPEGImages/{stem}.jpg"))
+        for cell in ElementTree.fromstring(read(tar, f"BCCD/Annotations/{stem}.xml")).iter("object"):
+            x1, y1, x2, y2 = (int(cell.findtext(f"bndbox/{corner}", "0")) for corner in CORNERS)
+            half = max(x2 - x1, y2 - y1) // 2
+            x, y = (x1 + x2) // 2, (y1 + y2) // 2
+            square = picture[max(0, y - half) : y + half, max(0, x - half) : x + half]
+            if min(square.shape[:2]) >= 8:
+                yield squared(square, side), str(cell.findtext("name"))
+
+
+def read(tar: tarfile.TarFile, name: str) -> bytes:
+    member = tar.extractfile(name)
+    assert member is not None
+    return member.read()
+
+
+def chosen(found: list[tuple[np.ndarray, str]], names: tuple[str, ...], most: int) -> Labelled:
+    """At most so many of each kind, spread over the pictures."""
+    rows = []
+    for name in names:
+        all_of = [row for row, (_, kind) in enumerate(found) if kind == name]
+        rows += [all_of[place] for place in np.linspace(0, len(all_of) - 1, min(most, len(all_of))).astype(int)]
+    labels = np.array([names.index(found[row][1]) for row in rows], np.int64)
+    return Labelled(np.stack([found[row][0] for row in rows]), labels, names)
+
+
+def spent(work: Callable[[], Figures]) -> Figures:
+    """What the work found, and the processor time that it took."""
+    start = time.process_time()
+    found = work()
+    return found | {"seconds": time.process_time() - start}
+
+
+def frozen(train: Labelled, test: Labelled, weights: Path) -> Figures:
+    """Features computed once by the network as it is, and a shallow head on them."""
+    source = open_classifier("squeezenet", weights)
+
+    def rows(part: Labelled) -> torch.Tensor:
+        pictures = torch.from_numpy(part.pixels).permute(0, 3, 1, 2).float()
+        return features(source.net, (source.preparation.normalised(some) for some in pictures.split(50)))
+
+    def work() -> Figures:
+        return {"head": shallow_head(rows(train), torch.from_numpy(train.labels), len(train.names))}
+
+    found = spent(work)
+    layer = found.pop("head")
+    with torch.no_grad():
+        guessed = layer(rows(test)).argmax(dim=1).numpy()
+    return found | {"accuracy": float((guessed == test.labels).mean())}
+
+
+def trained(train: Labelled, test: Labelled, settings: ClassifierSettings, budget: float) -> Figures:
+    """A network trained for as many whole epochs as fit into the budget, judged by the weights that it ends with."""
+    torch.manual_seed(settings.seed)
+    net, prepare, loaded = begin(settings, len(train.names))
+    start = time.process_time()
+    one_epoch(net, train, prepare, settings)
+    epochs = max(2, int(budget / (time.process_time() - start)))
+    torch.manual_seed(settings.seed)
+    net, prepare, loaded = begin(settings, len(train.names))
+    settings = replace(settings, epochs=epochs, head_epochs=epochs // 4 if settings.start else 0)
+    nothing = test[np.arange(1)]
+    found = spent(lambda: {"epochs": len(list(learn(net, train, nothing, prepare, settings)))})
+    accuracy = float((predict(net, test.pixels, prepare) == test.labels).mean())
+    return found | {"accuracy": accuracy, "loaded": str(loaded) if loaded else None, "rate": settings.learning_rate}
+
+
+def one_epoch(net: torch.nn.Module, train: Labelled, prepare: Any, settings: ClassifierSettings) -> None:
+    """Forward and backward over all pictures once, for the time that it takes."""
+    draw = torch.Generator().manual_seed(0)
+    for rows in batches(len(train), settings.batch, np.random.default_rng(0)):
+        pictures = views(train.pixels[rows], prepare, settings.augment, draw)
+        loss_of(net, pictures, torch.from_numpy(train.labels[rows])).backward()
+
+
+def on_pixels(train: Labelled, test: Labelled) -> Figures:
+    """Logistic regression on the pictures as 16x16 grey, for a floor."""
+
+    def flat(part: Labelled) -> np.ndarray:
+        grey = torch.from_numpy(part.pixels).float().mean(dim=3)[:, None] / 255
+        return torch.nn.functional.interpolate(grey, (16, 16), mode="area").flatten(1).numpy()
+
+    model = LogisticRegression(max_iter=2000).fit(flat(train), train.labels)
+    return {"accuracy": float(model.score(flat(test), test.labels))}
+
+
+def measure(train: Labelled, test: Labelled, weights: Path, budget: float, side: int) -> Figures:
+    """All ways on one task."""
+    base = ClassifierSettings(data="", net="squeezenet", side=side, batch=32, schedule="cosine", weight_decay=2e-4)
+    light = ViewSettings(rotation=8, scale=0.08, shift=4)
+    scratch = [
+        trained(train, test, replace(base, learning_rate=rate, augment=light), budget) for rate in RATES
+    ]
+    fine = replace(base, learning_rate=FINE_RATE, body=0.1, start=str(weights), augment=light)
+    return {
+        "learned from": len(train),
+        "tested on": len(test),
+        "classes": list(train.names),
+        "frozen": frozen(train, test, weights),
+        "fine-tuned": trained(train, test, fine, budget),
+        "scratch": max(scratch, key=lambda found: found["accuracy"]),
+        "scratch, all rates": scratch,
+        "pixels": on_pixels(train, test),
+    }
+
+
+WAYS = {
+    "frozen": "frozen features, shallow head",
+    "fine-tuned": "fine-tuned in two phases",
+    "scratch": "from scratch, best of three rates",
+    "pixels": "logistic regression on 16x16 grey pixels",
+}
+
+
+def page(result: Figures) -> str:
+    """The figures in Markdown."""
+    lines = [
+        "# Transfer learning",
+        "",
+        f"`{result['command']}`, torch {result['torch']}, one thread on {result['cores']} cores, load",
+        f"{result['load']} at the start. SqueezeNet 1.0 on pictures of {result['side']}x{result['side']}, with its",
+        f"authors' ImageNet weights or from scratch. Everything trained has {result['budget']:g} s of processor time;",
+        "frozen features take what they take, far less. From scratch each of three learning rates has that budget, and",
+        "the best on the test pictures counts, which flatters it.",
+        "",
+        "| task | way | accuracy | seconds | epochs |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for task, figures in result["tasks"].items():
+        sizes = f"{task}: {figures['learned from']} to learn from, {figures['tested on']} to test on"
+        for way, words in WAYS.items():
+            found = figures[way]
+            seconds = f"{found['seconds']:.1f}" if "seconds" in found else ""
+            lines.append(f"| {sizes} | {words} | {found['accuracy']:.1%} | {seconds} | {found.get('epochs', '')} |")
+    loaded = next(iter(result["tasks"].values()))["fine-tuned"]["loaded"]
+    lines += ["", f"What the fine-tuned network took over, in the words of `load_fitting`: {loaded}."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--budget", type=float, default=40, help="seconds of processor time (40)")
+    parser.add_argument("--side", type=int, default=96, help="of the pictures, pixels (96)")
+    parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where to write (docs/results)")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    data, load = Path(os.environ["FACEREC_DATA"]), os.getloadavg()[0]
+    weights = data / "weights" / "squeezenet1_0-imagenet.npz"
+    tasks = {}
+    for name, (train, test) in {
+        "digits": digits(given.side, 20),
+        "blood cells": cells(given.side, 60, data / "bccd.tar"),
+    }.items():
+        tasks[name] = measure(train, test, weights, given.budget, given.side)
+        print(name, json.dumps(tasks[name]), flush=True)
+    result = {
+        "command": " ".join(["scripts/bench_transfer.py", *sys.argv[1:]]),
+        "torch": torch.__version__,
+        "cores": os.cpu_count(),
+        "load": round(load, 1),
+        "budget": given.budget,
+        "side": given.side,
+        "tasks": tasks,
+    }
+    given.results.mkdir(parents=True, exist_ok=True)
+    (given.results / "cnn-transfer.json").write_text(json.dumps(result, indent=1) + "\n")
+    (given.results / "cnn-transfer.md").write_text(page(result))
+
+
+if __name__ == "__main__":
+    main()

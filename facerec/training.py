@@ -164,7 +164,8 @@ def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener 
     run.trunk.load_state_dict(run.average)
     with replacing(folder / WEIGHTS) as fresh:
         save_file({name: value.contiguous() for name, value in run.average.items()}, fresh)
-    return run.trunk.eval()
+    trunk: nn.Module = run.trunk.eval()
+    return trunk
 
 
 def train_from(

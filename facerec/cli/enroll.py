@@ -64,7 +64,7 @@ def precompute(folder: Path, gallery: str | None, detector: str, encoder: str, f
     return enroll_folder(recognizer.enroll_all, folder, as_json)
 
 
-def enroll_folder(enroll_all: Callable[[list[Sample]], Iterator[Enrollment]], folder: Path, as_json: bool) -> int:
+def enroll_folder(enroll_all: Callable[[Iterable[Sample]], Iterator[Enrollment]], folder: Path, as_json: bool) -> int:
     """Enroll a folder with a progress bar."""
     from facerec.recognition.enrollment import folder_samples
 

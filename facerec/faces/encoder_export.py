@@ -64,7 +64,7 @@ def to_graph(module: nn.Module) -> onnx.ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the newer exporter wants one more package and gives a slower graph
         torch.onnx.export(
-            module, (torch.from_numpy(golden_faces()),), buffer, dynamo=False, opset_version=OPSET,
+            module, (torch.from_numpy(golden_faces()),), buffer, dynamo=False, opset_version=OPSET,  # type: ignore[arg-type]
             training=torch.onnx.TrainingMode.PRESERVE,
             input_names=["pixels"], output_names=["embeddings"],
             dynamic_axes={"pixels": {0: "N"}, "embeddings": {0: "N"}},

@@ -127,14 +127,16 @@ def template(found: Found, portrait: Portraits, encoder: str) -> Template:
     )  # fmt: skip
 
 
-def folder_samples(folder: Path) -> list[tuple[str, Path]]:
+def folder_samples(folder: Path) -> list[Sample]:
     """(subject, picture) of a folder that holds one folder per subject, in order of path.
 
     Raises InvalidInput where there is no such picture.
     """
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is no folder: give one that holds a folder per subject")
-    found = [(path.relative_to(folder).parts[0], path) for path in images.find(folder) if path.parent != folder]
+    found: list[Sample] = [
+        (path.relative_to(folder).parts[0], path) for path in images.find(folder) if path.parent != folder
+    ]
     if not found:
         raise InvalidInput(f"no pictures in {folder}: it must hold one folder per subject, with pictures in each")
     return found

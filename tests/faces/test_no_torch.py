@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-MODULES = ["align", "choice", "detector", "download", "mtcnn", "mtcnn_export", "quality", "yunet"]
+MODULES = ["align", "choice", "detector", "mtcnn", "mtcnn_export", "quality", "yunet"]
 HEAVY = {"torch", "onnx", "scipy", "cv2", "facenet_pytorch"}
 DETECT = """
 import sys

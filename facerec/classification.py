@@ -14,7 +14,7 @@ from torch import nn
 from facerec.cnn.networks import NETWORKS, Network, create
 from facerec.cnn.preparation import Preparation, plain
 from facerec.cnn.pretrained import open_classifier
-from facerec.cnn.transfer import LoadReport, load_fitting
+from facerec.cnn.transfer import LoadReport, begin_head, load_fitting
 from facerec.cnn.weight_files import FACTS
 from facerec.errors import InvalidInput
 from facerec.learning import log
@@ -120,7 +120,10 @@ def begin(settings: ClassifierSettings, classes: int) -> tuple[nn.Module, Prepar
         return net, plain(side_of(settings), channels), None
     source = open_classifier(settings.net, Path(settings.start))
     prepare = replace(source.preparation, resize=side_of(settings), crop=side_of(settings))
-    return net, prepare, load_fitting(net, source.net.state_dict())
+    loaded = load_fitting(net, source.net.state_dict())
+    if loaded.misshapen:
+        begin_head(net)
+    return net, prepare, loaded
 
 
 def published(settings: ClassifierSettings) -> Network:

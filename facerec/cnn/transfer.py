@@ -102,6 +102,16 @@ def head(net: nn.Module) -> str:
     return layers[-1]
 
 
+def begin_head(net: nn.Module) -> None:
+    """Give the head small fresh weights, normal with deviation 0.01, and a bias of 0 (Girshick et al., 2014).
+
+    Large ones would send large errors into what lies below, and a rectified head such as SqueezeNet's dies of them.
+    """
+    layer = net.get_submodule(head(net))
+    for name, value in layer.named_parameters():
+        nn.init.normal_(value, std=0.01) if name == "weight" else nn.init.zeros_(value)
+
+
 def freeze_body(net: nn.Module) -> None:
     """Let only the head learn."""
     net.requires_grad_(False)

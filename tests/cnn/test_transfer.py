@@ -106,3 +106,12 @@ def test_a_shallow_head_agrees_with_scikit_learns_logistic_regression() -> None:
     expected = theirs.predict_proba(((unseen - mean) / deviation).numpy())
     assert (got.argmax(1) == labels[900:]).mean() > 0.9
     assert abs(got - expected).max() < 0.01
+
+
+def test_a_new_head_starts_small() -> None:
+    net = create("squeezenet", 4, 3)
+    before = net.features[0].weight.clone()
+    transfer.begin_head(net)
+    weight, bias = net.classifier[1].weight, net.classifier[1].bias
+    assert 0.008 < weight.std().item() < 0.012 and not bias.any()
+    assert torch.equal(net.features[0].weight, before)

@@ -40,7 +40,7 @@ def enroll(
     """
     if (folder is None) == (len(subject_and_pictures) < 2):
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
-    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder, face=face)
+    recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     if folder is not None:
         return enroll_folder(recognizer.enroll_all, folder, as_json)
     subject, *pictures = subject_and_pictures
@@ -60,7 +60,7 @@ def precompute(folder: Path, gallery: str | None, detector: str, encoder: str, f
     Stop it whenever you like: the next run passes over what is done, and a run after the last does nothing. Pictures
     that were refused are listed with the reason, and not looked at again.
     """
-    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder, face=face)
+    recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     return enroll_folder(recognizer.enroll_all, folder, as_json)
 
 

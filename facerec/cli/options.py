@@ -29,10 +29,10 @@ face = click.option(
 pictures = click.Path(path_type=Path)
 
 
-def recognizer(gallery: str | None = None, *, with_gallery: bool = True, **parts: Any) -> Recognizer:
-    """The recognizer that the options describe; the default gallery where none is named."""
+def recognizer(gallery: str | None, *, create: bool = False, **parts: Any) -> Recognizer:
+    """The recognizer that the options describe, with the named or default gallery; made if absent only by `create`."""
+    from facerec.gallery import open_gallery
     from facerec.recognition import Recognizer
     from facerec.settings import default_gallery
 
-    where = (gallery or default_gallery()) if with_gallery else None
-    return Recognizer.open(where, **parts)
+    return Recognizer.open(open_gallery(gallery or default_gallery(), create), **parts)

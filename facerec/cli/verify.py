@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,15 +32,15 @@ def verify(
 
     Exit status: 0 match, 1 no match, 2 could not answer.
     """
-    from facerec.recognition.recognizer import FMR
+    from facerec.recognition.recognizer import FMR, Recognizer
 
     if len(pictures) != (1 if subject else 2):
         raise click.UsageError("give two pictures, or one picture and --subject NAME")
-    recognizer = options.recognizer(gallery, with_gallery=bool(subject), detector=detector, encoder=encoder, face=face)
+    parts: dict[str, Any] = {"detector": detector, "encoder": encoder, "face": face}
     if subject:
-        answer = recognizer.verify_subject(subject, pictures[0], fmr)
+        answer = options.recognizer(gallery, **parts).verify_subject(subject, pictures[0], fmr)
     else:
-        answer = recognizer.verify(pictures[0], pictures[1], FMR if fmr is None else fmr)
+        answer = Recognizer.open(**parts).verify(pictures[0], pictures[1], FMR if fmr is None else fmr)
     point, matches = answer.point, answer.outcome == "match"
     say(
         as_json,

@@ -28,6 +28,8 @@ def test_every_face_is_answered_and_drawn(facerec, photos: Photos, tmp_path: Pat
 
 
 def test_an_empty_gallery_knows_nobody(facerec, photos: Photos) -> None:
+    facerec("enroll", "Eileen", photos.portrait)
+    facerec("gallery", "remove", "Eileen")
     ran = facerec("identify", photos.portrait, "--json")
     assert ran.status == 1 and ran.answers[0]["outcome"] == "unknown" and ran.answers[0]["similarity"] is None
 
@@ -68,6 +70,12 @@ def test_a_gallery_is_listed_shown_renamed_and_emptied(facerec, photos: Photos) 
 def test_a_gallery_that_is_not_there_is_not_made_by_looking(facerec, tmp_path: Path) -> None:
     ran = facerec("gallery", "list", "--gallery", tmp_path / "none.db")
     assert ran.status == 2 and "none.db" in ran.err and not (tmp_path / "none.db").exists()
+
+
+def test_asking_about_a_gallery_that_is_not_there_is_no_answer(facerec, photos: Photos, tmp_path: Path) -> None:
+    for words in (["identify", photos.portrait], ["verify", "--subject", "Eileen", photos.portrait]):
+        ran = facerec(*words, "--gallery", tmp_path / "typo.db")
+        assert ran.status == 2 and "typo.db" in ran.err and not (tmp_path / "typo.db").exists()
 
 
 def test_enroll_says_how_it_is_used(facerec, tmp_path: Path, photos: Photos) -> None:

@@ -36,9 +36,7 @@ cnn.add_command(train)
 @click.option("--classes", type=int, help="Default: as published.")
 @click.option("--channels", type=int, help="Default: as published.")
 @answering
-def summary(
-    net: str, sizes: tuple[int, int] | None, classes: int | None, channels: int | None, as_json: bool
-) -> int:
+def summary(net: str, sizes: tuple[int, int] | None, classes: int | None, channels: int | None, as_json: bool) -> int:
     """Every layer of NET: shape of its output (maps first), parameters, multiply-adds, memory, receptive field.
 
     Memory is of the output, for one picture in float32; 0 where a layer writes over its input. The receptive field
@@ -70,25 +68,40 @@ def layer_line(call: Call) -> list[str]:
 
 def layer_answer(call: Call) -> dict[str, Any]:
     """A layer as an object."""
-    return {"layer": call.name, "kind": call.kind, "shape": call.shape, "parameters": call.parameters,
-            "multiply_adds": call.multiplications, "bytes": call.bytes, **field_answer(call.fields)}
+    return {
+        "layer": call.name,
+        "kind": call.kind,
+        "shape": call.shape,
+        "parameters": call.parameters,
+        "multiply_adds": call.multiplications,
+        "bytes": call.bytes,
+        **field_answer(call.fields),
+    }
 
 
 def total_text(found: Summary) -> str:
     """The whole network, in words."""
     sees = field_words(found.fields)[0]
-    return (f"\n{by(found.input)} -> {by(found.output)}: {found.parameters:,} parameters, "
-            f"{found.multiplications:,} multiply-adds\n"
-            f"activations: {size(found.inference_bytes)} at once in inference, "
-            f"{size(found.training_bytes)} kept in training, for each picture\n"
-            f"a cell of the last map sees {sees} pixels")
+    return (
+        f"\n{by(found.input)} -> {by(found.output)}: {found.parameters:,} parameters, "
+        f"{found.multiplications:,} multiply-adds\n"
+        f"activations: {size(found.inference_bytes)} at once in inference, "
+        f"{size(found.training_bytes)} kept in training, for each picture\n"
+        f"a cell of the last map sees {sees} pixels"
+    )
 
 
 def total_answer(found: Summary) -> dict[str, Any]:
     """The whole network as an object."""
-    return {"input": found.input, "output": found.output, "parameters": found.parameters,
-            "multiply_adds": found.multiplications, "inference_bytes": found.inference_bytes,
-            "training_bytes": found.training_bytes, **field_answer(found.fields)}
+    return {
+        "input": found.input,
+        "output": found.output,
+        "parameters": found.parameters,
+        "multiply_adds": found.multiplications,
+        "inference_bytes": found.inference_bytes,
+        "training_bytes": found.training_bytes,
+        **field_answer(found.fields),
+    }
 
 
 def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -73,8 +73,16 @@ def pool(**options: Any) -> int:
 
 
 def one_layer(
-    kind: Kind, sizes: Shape, channels: int, kernel: Shape, stride: Shape, padding: Padding, dilation: Shape,
-    batch: int, as_json: bool, **weights: Any,
+    kind: Kind,
+    sizes: Shape,
+    channels: int,
+    kernel: Shape,
+    stride: Shape,
+    padding: Padding,
+    dilation: Shape,
+    batch: int,
+    as_json: bool,
+    **weights: Any,
 ) -> int:
     """Say what one layer makes of the input."""
     from facerec.cnn.stack import Layer, walk, windows_for
@@ -90,9 +98,7 @@ def one_layer(
 @taking(sizes, channels, batch)
 @click.option("--padding", type=PaddingType(), default="valid", show_default=True, metavar="same|valid|N")
 @answering
-def chain(
-    layers: tuple[str, ...], sizes: Shape, channels: int, batch: int, padding: Padding, as_json: bool
-) -> int:
+def chain(layers: tuple[str, ...], sizes: Shape, channels: int, batch: int, padding: Padding, as_json: bool) -> int:
     """Layers one after the other: kernel,stride,filters is a convolution, kernel,stride a pooling.
 
     Example: facerec cnn arithmetic chain --input 39x39 --channels 3 3,1,10 5,2,20 5,2,40
@@ -102,9 +108,12 @@ def chain(
     steps = walk((channels, *sizes), [parse_layer(text, len(sizes), padding) for text in layers])
     for before, after in pairwise(steps):
         say(as_json, step_text(before, after, batch), step_answer(after, batch))
-    total = {"parameters": sum(step.parameters for step in steps),
-             "multiplications": sum(step.multiplications for step in steps),
-             "inference_bytes": inference_bytes(steps, batch), "training_bytes": training_bytes(steps, batch)}
+    total = {
+        "parameters": sum(step.parameters for step in steps),
+        "multiplications": sum(step.multiplications for step in steps),
+        "inference_bytes": inference_bytes(steps, batch),
+        "training_bytes": training_bytes(steps, batch),
+    }
     say(as_json, total_text(total), total)
     return FOUND
 
@@ -126,18 +135,28 @@ def step_text(before: Step, after: Step, batch: int) -> str:
     """A layer in words; maps come first in shapes."""
     sees, jump, centre = field_words(after.fields)
     together = f" ({size(after.bytes * batch)} for {batch})" if batch > 1 else ""
-    return (f"{by(before.shape)} -> {by(after.shape)}: {after.parameters:,} parameters, "
-            f"{after.multiplications:,} multiplications, {size(after.bytes)} a sample{together}, "
-            f"a cell sees {sees}, one every {jump}, the first around {centre}")
+    return (
+        f"{by(before.shape)} -> {by(after.shape)}: {after.parameters:,} parameters, "
+        f"{after.multiplications:,} multiplications, {size(after.bytes)} a sample{together}, "
+        f"a cell sees {sees}, one every {jump}, the first around {centre}"
+    )
 
 
 def step_answer(after: Step, batch: int) -> dict[str, Any]:
     """A layer as an object; maps come first in shapes."""
-    return {"shape": after.shape, "parameters": after.parameters, "multiplications": after.multiplications,
-            "bytes": after.bytes, "batch_bytes": after.bytes * batch, **field_answer(after.fields)}
+    return {
+        "shape": after.shape,
+        "parameters": after.parameters,
+        "multiplications": after.multiplications,
+        "bytes": after.bytes,
+        "batch_bytes": after.bytes * batch,
+        **field_answer(after.fields),
+    }
 
 
 def total_text(total: dict[str, int]) -> str:
     """A chain in words."""
-    return (f"together: {total['parameters']:,} parameters, {total['multiplications']:,} multiplications, "
-            f"{size(total['inference_bytes'])} at once in inference, {size(total['training_bytes'])} in training")
+    return (
+        f"together: {total['parameters']:,} parameters, {total['multiplications']:,} multiplications, "
+        f"{size(total['inference_bytes'])} at once in inference, {size(total['training_bytes'])} in training"
+    )

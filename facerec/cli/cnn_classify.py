@@ -33,7 +33,15 @@ def classify(net: str, photo: Path, top: int, weights: tuple[Path, ...], ten_cro
     members = [open_classifier(net, path) for path in weights or (None,)]
     answer = averaged([member.over_ten_crops(image) if ten_crops else member(image) for member in members])
     for guess in best(answer, members[0].names, top):
-        say(as_json, f"{guess.probability:6.1%}  {guess.name}",
-            {"photo": str(photo), "network": net, "class": guess.label, "name": guess.name,
-             "probability": guess.probability})
+        say(
+            as_json,
+            f"{guess.probability:6.1%}  {guess.name}",
+            {
+                "photo": str(photo),
+                "network": net,
+                "class": guess.label,
+                "name": guess.name,
+                "probability": guess.probability,
+            },
+        )
     return FOUND

@@ -81,9 +81,7 @@ def maps(picture: Path, layer: str, count: int, out: Path, as_json: bool, **name
 @click.option("--count", type=click.IntRange(1), default=9, show_default=True, help="How many patches.")
 @out
 @answering
-def patches(
-    folder: Path, layer: str, unit: int, count: int, out: Path, as_json: bool, **named: Any
-) -> int:
+def patches(folder: Path, layer: str, unit: int, count: int, out: Path, as_json: bool, **named: Any) -> int:
     """The patches of the pictures in FOLDER that excite one unit most, best first, one of each picture."""
     from facerec.cnn.visualise import exciting_patches, paint_patches, pictures_in
 

@@ -1,6 +1,6 @@
 """Are two pictures of one person? Three lines.
 
-    python examples/01_verify.py a.jpg b.jpg
+python examples/01_verify.py a.jpg b.jpg
 """
 
 import sys

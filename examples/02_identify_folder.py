@@ -1,6 +1,6 @@
 """Who is on the pictures of a folder? Five lines, after one picture per person has been enrolled.
 
-    python examples/02_identify_folder.py people/ album/ gallery.db
+python examples/02_identify_folder.py people/ album/ gallery.db
 """
 
 import sys

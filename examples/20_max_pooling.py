@@ -1,6 +1,6 @@
 """Max pooling forgives a shift: the picture moves by a pixel, and most of what comes out stays.
 
-    python examples/20_max_pooling.py china.jpg
+python examples/20_max_pooling.py china.jpg
 """
 
 import sys

@@ -1,6 +1,6 @@
 """What a small network learned: LeNet-5 on scikit-learn's digits, then pictures of what it sees.
 
-    python examples/21_look_inside.py FOLDER
+python examples/21_look_inside.py FOLDER
 """
 
 import sys

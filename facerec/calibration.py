@@ -138,9 +138,7 @@ def _measure(compared: _Compared, drawn: Float64, target: float, encoder: str, e
         false_matches=false_matches,
         effective_errors=worth,
         fmr_interval=bootstrap.percentiles(rates).covering(naive),
-        fnmr_interval=bootstrap.counted_rate(
-            drawn, compared.genuine_subject, compared.genuine_subject, miss
-        ).interval,
+        fnmr_interval=bootstrap.counted_rate(drawn, compared.genuine_subject, compared.genuine_subject, miss).interval,
     )
 
 

@@ -69,7 +69,7 @@ class ManyFaces(FacerecError):
     code = "many_faces"
 
     def __init__(self, source: str, count: int):
-        super().__init__(f"{count} faces found in {source}, one was meant: crop it, or ask for the largest")
+        super().__init__(f"{count} faces found in {source}, one was meant: crop it, or choose with --face largest")
         self.source = source
         self.count = count
 

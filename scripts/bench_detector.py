@@ -137,9 +137,7 @@ def page(figures: dict[str, Figures], command: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("FACEREC_DATA"), help="the folder of real pictures"
-    )
+    parser.add_argument("--data", type=Path, default=os.environ.get("FACEREC_DATA"), help="the folder of real pictures")
     parser.add_argument("--pictures", type=int, default=400, help="how many of them (400)")
     parser.add_argument("--rounds", type=int, default=7, help="how often each is timed (7)")
     given = parser.parse_args()

@@ -160,9 +160,7 @@ def measure(train: Labelled, test: Labelled, weights: Path, budget: float, side:
     """All ways on one task."""
     base = ClassifierSettings(data="", net="squeezenet", side=side, batch=32, schedule="cosine", weight_decay=2e-4)
     light = ViewSettings(rotation=8, scale=0.08, shift=4)
-    scratch = [
-        trained(train, test, replace(base, learning_rate=rate, augment=light), budget) for rate in RATES
-    ]
+    scratch = [trained(train, test, replace(base, learning_rate=rate, augment=light), budget) for rate in RATES]
     fine = replace(base, body=0.1, start=str(weights), augment=light)
     tuned = [trained(train, test, replace(fine, learning_rate=rate), budget) for rate in FINE_RATES]
     return {

@@ -100,16 +100,20 @@ def verify_all(recognizer: Recognizer, samples: list[Sample], enrolled: dict[str
         print(f"verify    {path.name}: {same} ({numbers})")
 
 
-def identify_all(recognizer: Recognizer, samples: list[Sample]) -> None:
-    """Who is on each picture, if anybody enrolled?"""
+def identify_all(recognizer: Recognizer, samples: list[Sample]) -> list[Path]:
+    """Who is on each picture, if anybody enrolled? Returns the pictures with a face."""
+    answered = []
     for _, path in samples:
         try:
             found = recognizer.identify(path)
         except FacerecError as error:
             print(f"identify  {path.name}: could not answer: {error}")
             continue
-        names = [f"{one.subject or 'unknown'} ({one.similarity:.2f})" for one in found]
+        if found:
+            answered.append(path)
+        names = [f"{one.subject or 'unknown'} ({one.similarity:.2f})" for one in found if one.similarity is not None]
         print(f"identify  {path.name}: {', '.join(names) or 'no face'}")
+    return answered
 
 
 def annotate(recognizer: Recognizer, path: Path) -> Path:
@@ -123,6 +127,8 @@ def annotate(recognizer: Recognizer, path: Path) -> Path:
 
 
 def main(folder: Path | None) -> None:
+    if folder and folder.resolve().is_relative_to(OUT.resolve()):
+        sys.exit(f"{folder} lies in {OUT}, which the demo empties: give a folder elsewhere")
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
     recognizer = Recognizer.open(OUT / "gallery.db", face="largest")
@@ -131,8 +137,10 @@ def main(folder: Path | None) -> None:
         sys.exit(f"no photos in {folder}: it must hold one folder per person")
     enrolled = enroll_all(recognizer, enroll)
     verify_all(recognizer, ask, enrolled)
-    identify_all(recognizer, ask)
-    picture = annotate(recognizer, (ask or enroll)[0][1])
+    answered = identify_all(recognizer, ask) or list(enrolled.values())
+    if not answered:
+        sys.exit("no picture shows a face that could be used: see the reasons above")
+    picture = annotate(recognizer, answered[0])
     point = recognizer.points.at_fmr(1e-3)
     print(f"\nThresholds were measured on {point.evidence}.")
     print(f"An annotated picture is {picture}. The gallery is {OUT / 'gallery.db'}; look into it with")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +18,26 @@ SCHEMA = 1
 FOUND, NOT_FOUND, NO_ANSWER, INTERRUPTED = 0, 1, 2, 130
 
 
+class Unheard(Exception):
+    """Standard output does not take the answer: nobody reads it any more, or the disk is full."""
+
+
 def say(as_json: bool, text: str, answer: dict[str, Any]) -> None:
-    """Print one answer: `text`, or the object with its schema number in front."""
-    click.echo(json.dumps({"schema": SCHEMA, **answer}) if as_json else text)
+    """Print one answer: `text`, or the object with its schema number. Raises Unheard."""
+    try:
+        click.echo(json.dumps({**answer, "schema": SCHEMA}) if as_json else text)
+    except OSError as error:
+        raise Unheard(error.strerror) from error
 
 
 def note(text: str) -> None:
     """Say something beside the answer, on standard error."""
     click.echo(f"facerec: {text}", err=True)
+
+
+def be_silent() -> None:
+    """Let nothing more be written to standard output, or Python complains again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def answering(command: Callable[..., int]) -> Callable[..., None]:
@@ -40,6 +53,10 @@ def answering(command: Callable[..., int]) -> Callable[..., None]:
                 say(True, "", {"outcome": error.code, "reason": str(error)})
             else:
                 note(str(error))
+            status = NO_ANSWER
+        except Unheard as error:
+            note(f"the answer could not be written: {error}")
+            be_silent()
             status = NO_ANSWER
         except KeyboardInterrupt:
             note("stopped; what was reported as stored is stored")

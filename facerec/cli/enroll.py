@@ -38,7 +38,7 @@ def enroll(
 
     The same picture of the same subject again stores nothing. Exit status: 0 all enrolled, 2 some picture was refused.
     """
-    if (folder is None) == (len(subject_and_pictures) < 2):
+    if (len(subject_and_pictures) < 2) if folder is None else subject_and_pictures:
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     if folder is not None:
@@ -82,7 +82,6 @@ def report(enrollments: Iterable[Enrollment], as_json: bool) -> int:
         elif one.is_refused:
             note(f"{one.source}: {one.outcome}: {one.reason}")
     if not as_json:
-        click.echo(
-            f"{counts['enrolled']} enrolled, {counts['already_enrolled']} already enrolled, {counts['refused']} refused"
-        )
+        sums = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
+        say(False, sums, {})
     return NO_ANSWER if counts["refused"] else FOUND

@@ -94,5 +94,9 @@ def stats(gallery: str | None, as_json: bool) -> int:
         point = points[encoder]
         decides = f", threshold {point.threshold:.3f} at FMR {point.fmr:.2g}" if point else ""
         lines.append(f"encoder {encoder[:12]}: {count} templates{decides}")
-    say(as_json, "\n".join(lines), {"gallery": str(opened), **asdict(numbers), "operating_points": kept})
+    say(
+        as_json,
+        "\n".join(lines),
+        {"gallery": str(opened), **asdict(numbers), "tables": numbers.schema, "operating_points": kept},
+    )
     return FOUND

@@ -44,6 +44,10 @@ def identify(
     """
     if draw and len(pictures) > 1:
         raise click.UsageError("--draw takes one PHOTO at a time")
+    if draw and draw.exists() and draw.samefile(pictures[0]):
+        raise click.UsageError("--draw would overwrite PHOTO: name another file")
+    if draw and draw.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise click.UsageError("--draw writes .png or .jpg")
     recognizer = options.recognizer(gallery, detector=detector, encoder=encoder)
     outcomes = [answer(recognizer, picture, top, target_fpir, draw, as_json) for picture in pictures]
     found = [outcome for outcomes_of_one in outcomes for outcome in outcomes_of_one]
@@ -67,6 +71,8 @@ def answer(recognizer: Recognizer, picture: Path, top: int, fpir: float, draw: P
         return [error.code]
     for one in identified:
         say(as_json, in_words(one), as_answer(one))
+    if not as_json and not identified[0].enrolled:
+        note("nobody is enrolled: facerec enroll NAME PHOTO")
     if not as_json and identified[0].fpir > fpir:
         note(f"among {identified[0].enrolled} enrolled the strictest measured threshold is good for "
              f"{identified[0].fpir:.2g} strangers named, not {fpir:.2g}")  # fmt: skip
@@ -97,6 +103,8 @@ def as_answer(one: Identification) -> dict[str, Any]:
         "similarity": one.similarity,
         "threshold": one.point.threshold,
         "fmr": one.point.fmr,
+        "impostors": one.point.impostors,
+        "subjects": one.point.subjects,
         "enrolled": one.enrolled,
         "fpir": one.fpir,
         "candidates": [{"subject": name, "similarity": similarity} for name, similarity in one.candidates],

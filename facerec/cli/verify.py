@@ -48,7 +48,8 @@ def verify(
         f"(at or above it are {point.fmr:.2g} of the pairs of different people)",
         {
             "outcome": answer.outcome, "similarity": answer.similarity, "threshold": point.threshold, "fmr": point.fmr,
-            "impostors": point.impostors, "encoder": point.encoder, "evidence": point.evidence,
+            "impostors": point.impostors, "subjects": point.subjects, "encoder": point.encoder,
+            "evidence": point.evidence,
         },
     )  # fmt: skip
     return FOUND if matches else NOT_FOUND

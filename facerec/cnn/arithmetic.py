@@ -90,8 +90,10 @@ def output_size(size: int, window: Window) -> int:
     before, after = padding_at(window, size)
     room = size + before + after - window.reach
     if size < 1 or room < 0:
-        raise InvalidInput(f"a window that reaches over {window.reach} cells does not fit into "
-                           f"{size} with padding {before} and {after}: give a larger input or more padding")
+        raise InvalidInput(
+            f"a window that reaches over {window.reach} cells does not fit into "
+            f"{size} with padding {before} and {after}: give a larger input or more padding"
+        )
     if not window.ceil:
         return room // window.stride + 1
     last = math.ceil(room / window.stride)
@@ -112,8 +114,10 @@ def transposed_size(size: int, window: Window, extra: int = 0) -> int:
     before, after = transposed_padding(window)
     cells = (size - 1) * window.stride + window.reach - before - after + extra
     if size < 1 or cells < 1:
-        raise InvalidInput(f"a transposed window over {window.reach} cells makes no output of {size} "
-                           f"with padding {before} and {after}: give a larger input or less padding")
+        raise InvalidInput(
+            f"a transposed window over {window.reach} cells makes no output of {size} "
+            f"with padding {before} and {after}: give a larger input or less padding"
+        )
     return cells
 
 

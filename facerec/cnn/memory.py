@@ -33,7 +33,7 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
         output = func(*args, **(kwargs or {}))
         known = {storage(tensor) for tensor in tensors([*args, *(kwargs or {}).values()])} - self.holders.keys()
         for tensor in tensors(output):
-            if storage(tensor) not in known:        # not a view of a weight or of the input
+            if storage(tensor) not in known:  # not a view of a weight or of the input
                 self.hold(tensor)
         return output
 

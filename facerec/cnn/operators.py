@@ -64,8 +64,10 @@ def require_fitting_weights(func: Any, given: Given) -> None:
     elif operator in PRODUCTS:
         left, right = (given[name] for name in PRODUCTS[operator])
         if left.shape[-1] != right.shape[-2]:
-            raise InvalidInput(f"made for {right.shape[-2]:,} values, got {left.shape[-1]:,}: "
-                               "give the input size that this network was made for")
+            raise InvalidInput(
+                f"made for {right.shape[-2]:,} values, got {left.shape[-1]:,}: "
+                "give the input size that this network was made for"
+            )
 
 
 def multiplications(func: Any, given: Given, output: Any) -> int:

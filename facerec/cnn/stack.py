@@ -101,16 +101,12 @@ def parameters(layer: Layer, maps_in: int) -> int:
 def slide(windows: Sequence[Window], before: Step) -> tuple[ReceptiveField, ...]:
     """Receptive fields after windows that slide over the axes."""
     axes = zip_axes(before.shape[1:], windows)
-    return tuple(
-        field.through(window, size) for field, (size, window) in zip(before.fields, axes, strict=True)
-    )
+    return tuple(field.through(window, size) for field, (size, window) in zip(before.fields, axes, strict=True))
 
 
 def spread(windows: Sequence[Window], before: Step) -> tuple[ReceptiveField, ...]:
     """Receptive fields after transposed windows."""
-    return tuple(
-        field.through_transposed(window) for field, window in zip(before.fields, windows, strict=True)
-    )
+    return tuple(field.through_transposed(window) for field, window in zip(before.fields, windows, strict=True))
 
 
 def inference_bytes(steps: Sequence[Step], batch: int = 1) -> int:
@@ -151,7 +147,9 @@ def parse_layer(text: str, axes: int, padding: Padding = 0) -> Layer:
     except ValueError:
         numbers = []
     if len(numbers) not in (2, 3):
-        raise InvalidInput(f"cannot read the layer {text!r}: write kernel,stride,filters for a convolution "
-                           "or kernel,stride for a pooling")
+        raise InvalidInput(
+            f"cannot read the layer {text!r}: write kernel,stride,filters for a convolution "
+            "or kernel,stride for a pooling"
+        )
     windows = (Window(numbers[0], numbers[1], padding),) * axes
     return Layer("pool", windows) if len(numbers) == 2 else Layer("conv", windows, filters=numbers[2])

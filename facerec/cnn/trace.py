@@ -89,15 +89,16 @@ class Follow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         output = func(*args, **(kwargs or {}))
         self.frames[-1].multiplications += operators.multiplications(func, given, output)
         if sources:
-            fields = tuple(union((self.fields[t][axis], self.sizes(t)[axis]) for t in sources)
-                           for axis in range(self.axes))
+            fields = tuple(
+                union((self.fields[t][axis], self.sizes(t)[axis]) for t in sources) for axis in range(self.axes)
+            )
             for tensor in tensors(output):
                 self.fields[tensor] = operators.fields_after(func, given, fields, sizes, self.sizes(tensor))
         return output
 
     def sizes(self, tensor: Tensor) -> list[int]:
         """The last axes of a tensor, as many as the picture has."""
-        return [*[1] * self.axes, *tensor.shape[1:]][-self.axes:]
+        return [*[1] * self.axes, *tensor.shape[1:]][-self.axes :]
 
 
 @contextmanager
@@ -143,7 +144,7 @@ def run_on_meta(net: nn.Module, weights: Mapping[str, Tensor], picture: Tensor) 
     """The network's output for an input without content. Raises InvalidInput where the input does not suit it."""
     try:
         return torch.func.functional_call(net, dict(weights), (picture,))
-    except RuntimeError as error:               # torch's own word for shapes that do not go together
+    except RuntimeError as error:  # torch's own word for shapes that do not go together
         size = "x".join(map(str, picture.shape[1:]))
         reason = str(error).splitlines()[0]
         raise InvalidInput(f"this network cannot take an input of {size}: {reason}") from error
@@ -180,13 +181,14 @@ def recording(net: nn.Module, record: Trace, follow: Follow) -> Iterator[None]:
         yield
 
 
-def call(
-    module: nn.Module, frame: Frame, inputs: Any, output: Any, earlier: Sequence[Call], follow: Follow
-) -> Call:
+def call(module: nn.Module, frame: Frame, inputs: Any, output: Any, earlier: Sequence[Call], follow: Follow) -> Call:
     """What is to be noted when a module is done."""
     first = next(tensors(output))
-    own = 0 if any(done.name == frame.name for done in earlier) else sum(
-        weights.numel() for weights in module.parameters(recurse=False))
+    own = (
+        0
+        if any(done.name == frame.name for done in earlier)
+        else sum(weights.numel() for weights in module.parameters(recurse=False))
+    )
     in_place = storage(first) in map(storage, tensors(inputs))
     return Call(
         frame.name,

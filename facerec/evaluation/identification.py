@@ -172,9 +172,7 @@ def measure_identification(
         rank_1=whose.rate(searches.mated, searches.ranks == 1),
         cmc=_cmc(searches),
         points=tuple(_at_point(searches, whose, point) for point in points),
-        fnir_at_fpir=tuple(
-            _fnir_at_fpir(searches, whose, target) for target in fpir_targets if _is_open(searches)
-        ),
+        fnir_at_fpir=tuple(_fnir_at_fpir(searches, whose, target) for target in fpir_targets if _is_open(searches)),
     )
 
 

@@ -29,9 +29,7 @@ def mtcnn(source: str) -> Detector:
 def yunet(source: str) -> Detector:
     """`yunet:PATH` or `yunet:URL`, with `#sha256=DIGEST` behind it: a path may, an address must."""
     if not source:
-        raise InvalidInput(
-            "the detector yunet needs its weights: yunet:FILE.onnx or yunet:https://...#sha256=DIGEST"
-        )
+        raise InvalidInput("the detector yunet needs its weights: yunet:FILE.onnx or yunet:https://...#sha256=DIGEST")
     return YuNet(open_graph(_weights(source)))
 
 

@@ -67,9 +67,7 @@ class YuNet:
         framed[0, :, : image.shape[0], : image.shape[1]] = image[..., ::-1].transpose(2, 0, 1)
         return framed
 
-    def _decoded(
-        self, outputs: dict[str, np.ndarray], stride: int, columns: int
-    ) -> tuple[Float32, Float32, Float32]:
+    def _decoded(self, outputs: dict[str, np.ndarray], stride: int, columns: int) -> tuple[Float32, Float32, Float32]:
         """What one stride's cells see, `columns` in a row: boxes (N, 4), landmarks (N, 5, 2), scores (N,)."""
         cls, obj, bbox, kps = (outputs[f"{name}_{stride}"][0] for name in OUTPUTS)
         scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))

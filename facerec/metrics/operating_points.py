@@ -95,8 +95,17 @@ class OperatingPoints:
         for row in self.rows:
             if row.target == target:
                 return row.point
+        if not self.rows:
+            raise InvalidInput("this encoder has no measured threshold: facerec export RUN -o DIR --calibrate FACES")
         unknown = f"no operating point for FMR {target:g}; measured: {self._targets()}"
         raise InvalidInput(dict(self.refused).get(target, unknown))
+
+    @property
+    def strictest(self) -> OperatingPoint:
+        """The point with the lowest FMR. Raises InvalidInput where nothing was measured."""
+        if not self.rows:
+            raise InvalidInput("this encoder has no measured threshold: facerec export RUN -o DIR --calibrate FACES")
+        return self.rows[-1].point
 
     def for_gallery(self, gallery_size: int, fpir: float) -> OperatingPoint:
         """The most permissive point whose FMR is expected to keep that FPIR among `gallery_size` subjects.

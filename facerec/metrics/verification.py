@@ -121,9 +121,7 @@ def require_support(target: float, impostors: int) -> None:
         )
 
 
-def tar_at_fmr(
-    genuine: np.ndarray, impostor: np.ndarray, target: float, *, even_unsupported: bool = False
-) -> float:
+def tar_at_fmr(genuine: np.ndarray, impostor: np.ndarray, target: float, *, even_unsupported: bool = False) -> float:
     """True accept rate, 1 - FNMR, at the threshold that `threshold_at_fmr` gives; raises what that raises."""
     return 1 - fnmr(genuine, threshold_at_fmr(impostor, target, even_unsupported=even_unsupported))
 

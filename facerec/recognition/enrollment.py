@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facerec import images
-from facerec.errors import BadImage, FacerecError, InvalidInput, ManyFaces, NoFace
+from facerec.errors import (
+    BadImage,
+    FacerecError,
+    ImageTooLarge,
+    InvalidInput,
+    ManyFaces,
+    NoFace,
+    UnsupportedFormat,
+)
 from facerec.faces.pipeline import FacePipeline, Portraits
 from facerec.recognition.choice import choice_named
 from facerec.recognition.picture import Picture, Source, name_of, read_picture
@@ -89,7 +97,12 @@ class Enroller:
         if picture.digest in known:
             return Enrollment(subject, picture.name, "already_enrolled")
         if reason := self._refused.get(picture.digest):
-            return Enrollment(subject, picture.name, reason, "refused by an earlier run")
+            return Enrollment(
+                subject,
+                picture.name,
+                reason,
+                "refused by an earlier run with this detector and --face; nothing new was looked at",
+            )
         try:
             pixels = picture.decode()
             face = self._choose(self._pipeline.detect(pixels), pixels.shape, picture.name)
@@ -104,8 +117,11 @@ class Enroller:
         return self._known[subject]
 
     def _refuse(self, subject: str, picture: Picture, error: FacerecError) -> Enrollment:
+        """Remember the picture, unless its refusal depends on what is installed and on limits that may change."""
         from facerec.gallery.results import Refusal
 
+        if isinstance(error, UnsupportedFormat | ImageTooLarge):
+            return Enrollment(subject, picture.name, error.code, str(error))
         refusal = Refusal(subject, picture.name, picture.digest, error.code, self._rules)
         self._gallery.remember_refusals([refusal])
         self._refused[picture.digest] = error.code

@@ -153,7 +153,7 @@ def point_for(points: OperatingPoints, enrolled: int, fpir: float) -> OperatingP
     """The measured point that keeps `fpir` among so many subjects; the strictest one where none is strict enough."""
     if not 0 < fpir < 1:
         raise InvalidInput(f"fpir must lie between 0 and 1, got {fpir:g}")
-    strictest = points.rows[-1].point
+    strictest = points.strictest
     if not enrolled or expected_fpir(strictest.fmr, enrolled) > fpir:
         return strictest
     return points.for_gallery(enrolled, fpir)

@@ -95,9 +95,7 @@ def test_a_redirect_is_followed(server, address):
     assert server.asked == ["/to//weights", "/weights"]
 
 
-@pytest.mark.parametrize(
-    "target", ["http://example.org/weights", "ftp://127.0.0.1/weights", "file:///etc/hostname"]
-)
+@pytest.mark.parametrize("target", ["http://example.org/weights", "ftp://127.0.0.1/weights", "file:///etc/hostname"])
 def test_a_redirect_does_not_lead_away_from_https(address, target):
     with pytest.raises((InvalidInput, MissingPart)):
         fetch(f"{address}/to/{target}", DIGEST)

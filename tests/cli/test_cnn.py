@@ -35,31 +35,53 @@ def china(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_convolution() -> None:
-    [answer] = answers("arithmetic", "conv", "--input", "150x100", "--channels", 3, "--filters", 200,
-                       "--kernel", 5, "--padding", "same", "--batch", 100)
+    [answer] = answers(
+        "arithmetic",
+        "conv",
+        "--input",
+        "150x100",
+        "--channels",
+        3,
+        "--filters",
+        200,
+        "--kernel",
+        5,
+        "--padding",
+        "same",
+        "--batch",
+        100,
+    )
     assert answer == {
-        "schema": 1, "shape": [200, 150, 100], "parameters": 15_200, "multiplications": 225_000_000,
-        "bytes": 12_000_000, "batch_bytes": 1_200_000_000,
-        "receptive_field": [5, 5], "jump": [1, 1], "centre": [0.5, 0.5],
+        "schema": 1,
+        "shape": [200, 150, 100],
+        "parameters": 15_200,
+        "multiplications": 225_000_000,
+        "bytes": 12_000_000,
+        "batch_bytes": 1_200_000_000,
+        "receptive_field": [5, 5],
+        "jump": [1, 1],
+        "centre": [0.5, 0.5],
     }
 
 
-@pytest.mark.parametrize("words, text", [
-    ("conv --input 32 --kernel 5 --stride 1 --padding same", "1x32 -> 1x32: 6 parameters, 160 multiplications"),
-    ("conv --input 150x100 --kernel 5 --batch 100", "56.1 kB a sample (5.6 MB for 100)"),
-    ("conv --input 9x9 --kernel 1x7 --no-bias", "1x9x9 -> 1x9x3: 7 parameters"),
-    ("conv --input 28x28 --channels 8 --filters 8 --groups 8 --kernel 3 --padding 1 --stride 2", "8x14x14: 80 p"),
-    ("pool --input 112x112 --channels 64 --kernel 3 --stride 2", "64x112x112 -> 64x55x55: 0 parameters"),
-    ("transposed --input 7x7 --channels 16 --filters 8 --kernel 2 --stride 2", "16x7x7 -> 8x14x14: 520 param"),
-    ("keep --kernel 3 --dilation 4", "4 before, 4 after"),
-])
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        ("conv --input 32 --kernel 5 --stride 1 --padding same", "1x32 -> 1x32: 6 parameters, 160 multiplications"),
+        ("conv --input 150x100 --kernel 5 --batch 100", "56.1 kB a sample (5.6 MB for 100)"),
+        ("conv --input 9x9 --kernel 1x7 --no-bias", "1x9x9 -> 1x9x3: 7 parameters"),
+        ("conv --input 28x28 --channels 8 --filters 8 --groups 8 --kernel 3 --padding 1 --stride 2", "8x14x14: 80 p"),
+        ("pool --input 112x112 --channels 64 --kernel 3 --stride 2", "64x112x112 -> 64x55x55: 0 parameters"),
+        ("transposed --input 7x7 --channels 16 --filters 8 --kernel 2 --stride 2", "16x7x7 -> 8x14x14: 520 param"),
+        ("keep --kernel 3 --dilation 4", "4 before, 4 after"),
+    ],
+)
 def test_single_questions(words: str, text: str) -> None:
     assert text in run("arithmetic", *words.split()).stdout
 
 
 def test_a_chain() -> None:
-    *layers, total = answers(
-        "arithmetic", "chain", "--input", "39x39", "--channels", 3, "3,1,10", "5,2,20", "5,2,40")
+    *layers, total = answers("arithmetic", "chain", "--input", "39x39", "--channels", 3, "3,1,10", "5,2,20", "5,2,40")
     assert [layer["shape"] for layer in layers] == [[10, 37, 37], [20, 17, 17], [40, 7, 7]]
     assert layers[-1]["receptive_field"] == [15, 15]
     assert total["parameters"] == 280 + 5_020 + 20_040
@@ -68,18 +90,31 @@ def test_a_chain() -> None:
 
 
 def test_arithmetic_runs_without_torch() -> None:
-    code = ("import sys; from facerec.cli.cnn import cnn; "
-            "cnn(['arithmetic', 'conv', '--input', '32', '--kernel', '5'], standalone_mode=False)")
+    code = (
+        "import sys; from facerec.cli.cnn import cnn; "
+        "cnn(['arithmetic', 'conv', '--input', '32', '--kernel', '5'], standalone_mode=False)"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", f"try:\n {code}\nfinally:\n assert 'torch' not in sys.modules"],
-        capture_output=True, text=True)
+        capture_output=True,
+        text=True,
+    )
     assert ended.returncode == 0 and "1x32 -> 1x28" in ended.stdout, ended.stderr
 
 
 def test_the_table_of_a_network() -> None:
     lines = run("summary", "lenet5_modern").stdout.splitlines()
     assert lines[0].split() == [
-        "layer", "kind", "output", "parameters", "multiply-adds", "bytes", "sees", "step", "middle"]
+        "layer",
+        "kind",
+        "output",
+        "parameters",
+        "multiply-adds",
+        "bytes",
+        "sees",
+        "step",
+        "middle",
+    ]
     conv2 = next(line for line in lines if line.startswith("conv2"))
     assert conv2.split() == ["conv2", "Conv2d", "16x10x10", "2,416", "240,000", "6,400", "14x14", "2x2", "7x7"]
     assert "1x32x32 -> 10: 61,706 parameters, 416,520 multiply-adds" in lines
@@ -135,21 +170,24 @@ def test_fresh_weights_are_named(tmp_path: Path) -> None:
     assert "have learned nothing" in ended.stderr
 
 
-@pytest.mark.parametrize("words, reason", [
-    ("arithmetic conv --input 3 --kernel 5", "does not fit into 3"),
-    ("arithmetic conv --input 3x3 --kernel 1x2x3", "one number, or as 2"),
-    ("arithmetic chain --input 9 3,1,x", "cannot read the layer '3,1,x'"),
-    ("arithmetic keep --kernel 0", "kernel must be at least 1"),
-    ("summary resnet", "no network 'resnet'; known: "),
-    ("summary lenet5 --input 8 8", "exactly 32x32"),
-    ("summary resnet50 --input 10 10", "at least 32x32"),
-    ("summary squeezenet --channels 0", "at least one class and one channel"),
-    ("show filters --net nothing --out f.png", "no network 'nothing'"),
-    ("show filters --net lenet5_modern --weights missing.safetensors --out f.png", "no weights at missing"),
-    ("show filters --net lenet5_modern --out f.gif", "must end in"),
-    ("show edges missing.png --out f.png", "'missing.png' cannot be read"),
-    ("show edges CHINA --filter canny --out f.png", "no filter 'canny'; known: vertical, "),
-])
+@pytest.mark.parametrize(
+    "words, reason",
+    [
+        ("arithmetic conv --input 3 --kernel 5", "does not fit into 3"),
+        ("arithmetic conv --input 3x3 --kernel 1x2x3", "one number, or as 2"),
+        ("arithmetic chain --input 9 3,1,x", "cannot read the layer '3,1,x'"),
+        ("arithmetic keep --kernel 0", "kernel must be at least 1"),
+        ("summary resnet", "no network 'resnet'; known: "),
+        ("summary lenet5 --input 8 8", "exactly 32x32"),
+        ("summary resnet50 --input 10 10", "at least 32x32"),
+        ("summary squeezenet --channels 0", "at least one class and one channel"),
+        ("show filters --net nothing --out f.png", "no network 'nothing'"),
+        ("show filters --net lenet5_modern --weights missing.safetensors --out f.png", "no weights at missing"),
+        ("show filters --net lenet5_modern --out f.gif", "must end in"),
+        ("show edges missing.png --out f.png", "'missing.png' cannot be read"),
+        ("show edges CHINA --filter canny --out f.png", "no filter 'canny'; known: vertical, "),
+    ],
+)
 def test_what_cannot_be_gets_one_line_and_status_2(words: str, reason: str, china: Path) -> None:
     ended = run(*words.replace("CHINA", str(china)).split(), "--json")
     assert ended.exit_code == 2
@@ -158,8 +196,9 @@ def test_what_cannot_be_gets_one_line_and_status_2(words: str, reason: str, chin
 
 
 def test_weights_of_another_network_are_refused(lenet: Path, tmp_path: Path) -> None:
-    ended = run("show", "filters", "--net", "lenet5_modern", "--classes", 3, "--weights", lenet,
-                "--out", tmp_path / "f.png")
+    ended = run(
+        "show", "filters", "--net", "lenet5_modern", "--classes", 3, "--weights", lenet, "--out", tmp_path / "f.png"
+    )
     assert ended.exit_code == 2
     assert "another network or number of classes" in ended.stderr
     torn = tmp_path / "torn.safetensors"
@@ -176,6 +215,17 @@ def test_words_that_are_no_sizes_are_wrong_usage(words: list[str]) -> None:
 
 def test_the_same_weights_make_the_same_picture(china: Path, lenet: Path, tmp_path: Path) -> None:
     for name in ("one.png", "two.png"):
-        run("show", "maps", china, "--net", "lenet5_modern", "--weights", lenet, "--layer", "conv1",
-            "--out", tmp_path / name)
+        run(
+            "show",
+            "maps",
+            china,
+            "--net",
+            "lenet5_modern",
+            "--weights",
+            lenet,
+            "--layer",
+            "conv1",
+            "--out",
+            tmp_path / name,
+        )
     assert np.array_equal(images.load(tmp_path / "one.png"), images.load(tmp_path / "two.png"))

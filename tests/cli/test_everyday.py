@@ -42,3 +42,12 @@ def test_the_gallery_commands_load_no_torch(words: list[str], photos: Photos, tm
     loaded("enroll", "Somebody", photos.portrait, *gallery)
     paths = {"portrait": photos.portrait, "take": photos.take}
     assert loaded(*(word.format(**paths) for word in words), *gallery) == ["sqlalchemy"]
+
+
+@pytest.mark.parametrize("to, said", [("| true", "Broken pipe"), ("> /dev/full", "No space left")])
+def test_an_answer_that_nobody_takes_is_not_no_match(to: str, said: str, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m facerec encoders --json {to}; echo ${{PIPESTATUS[0]}}"
+    padded = f"for i in 1 2 3; do {command}; done"  # the reader may be gone before or after the write
+    ran = subprocess.run(["bash", "-c", padded], capture_output=True, text=True, check=True)
+    assert "Traceback" not in ran.stderr and set(ran.stdout.split()) <= {"0", "2"}
+    assert said in ran.stderr or "2" not in ran.stdout

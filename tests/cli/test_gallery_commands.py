@@ -87,3 +87,25 @@ def test_enroll_says_how_it_is_used(facerec, tmp_path: Path, photos: Photos) -> 
     (tmp_path / "empty").mkdir()
     assert "one folder per subject" in facerec("enroll", "--from", tmp_path / "empty").err
     assert facerec("enroll", "bad\nname", photos.portrait).status == 2
+
+
+def test_every_answer_carries_the_schema_of_answers(facerec, photos: Photos) -> None:
+    facerec("enroll", "Eileen", photos.portrait)
+    for words in (["stats"], ["list"], ["show", "Eileen"]):
+        assert [answer["schema"] for answer in facerec("gallery", *words, "--json").answers] == [1]
+    assert {answer["schema"] for answer in facerec("encoders", "--json").answers} == {1}
+
+
+def test_a_drawing_never_takes_the_place_of_the_photo(facerec, photos: Photos, tmp_path: Path) -> None:
+    own = tmp_path / "own.jpg"
+    shutil.copy(photos.portrait, own)
+    ran = facerec("identify", own, "--draw", own)
+    assert ran.status == 2 and "would overwrite" in ran.err and own.read_bytes() == photos.portrait.read_bytes()
+    assert facerec("identify", own, "--draw", tmp_path / "out.txt").status == 2
+
+
+def test_words_beside_from_are_refused(facerec, photos: Photos, tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    assert (
+        "give NAME and at least one PHOTO, or --from DIR" in facerec("enroll", "X", "--from", tmp_path / "people").err
+    )

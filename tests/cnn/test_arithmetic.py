@@ -65,34 +65,40 @@ def test_the_keeping_padding_keeps_the_size(size: int, kernel: int, dilation: in
     assert output_size(size, Window(kernel, padding=keeping_padding(kernel, dilation), dilation=dilation)) == size
 
 
-@pytest.mark.parametrize("size, window, expected", [
-    (32, Window(5), 28),
-    (32, Window(5, padding="same"), 32),
-    (32, Window(5, padding=2), 32),
-    (39, Window(3, 1), 37),
-    (37, Window(5, 2), 17),
-    (17, Window(5, 2), 7),
-    (224, Window(7, 2, 3), 112),
-    (227, Window(11, 4), 55),
-    (112, Window(3, 2, ceil=True), 56),         # GoogLeNet's first pooling
-    (112, Window(3, 2), 55),
-    (13, Window(3, 2), 6),
-    (3, Window(2, 2, 1, ceil=True), 2),         # the third position would read padding alone
-    (16, Window(3, dilation=4), 8),
-    (10, Window(1, padding=(-2, -3)), 5),       # negative padding cuts
-])
+@pytest.mark.parametrize(
+    "size, window, expected",
+    [
+        (32, Window(5), 28),
+        (32, Window(5, padding="same"), 32),
+        (32, Window(5, padding=2), 32),
+        (39, Window(3, 1), 37),
+        (37, Window(5, 2), 17),
+        (17, Window(5, 2), 7),
+        (224, Window(7, 2, 3), 112),
+        (227, Window(11, 4), 55),
+        (112, Window(3, 2, ceil=True), 56),  # GoogLeNet's first pooling
+        (112, Window(3, 2), 55),
+        (13, Window(3, 2), 6),
+        (3, Window(2, 2, 1, ceil=True), 2),  # the third position would read padding alone
+        (16, Window(3, dilation=4), 8),
+        (10, Window(1, padding=(-2, -3)), 5),  # negative padding cuts
+    ],
+)
 def test_sizes(size: int, window: Window, expected: int) -> None:
     assert output_size(size, window) == expected
 
 
-@pytest.mark.parametrize("size, window, expected", [
-    (7, Window(2, 2), 14),
-    (4, Window(4, 2, 1), 8),                    # DCGAN's doubling
-    (5, Window(3), 7),
-    (5, Window(3, 2, "same"), 10),
-    (5, Window(2, 3, "same"), 15),
-    (5, Window(3, dilation=2), 9),
-])
+@pytest.mark.parametrize(
+    "size, window, expected",
+    [
+        (7, Window(2, 2), 14),
+        (4, Window(4, 2, 1), 8),  # DCGAN's doubling
+        (5, Window(3), 7),
+        (5, Window(3, 2, "same"), 10),
+        (5, Window(2, 3, "same"), 15),
+        (5, Window(3, dilation=2), 9),
+    ],
+)
 def test_transposed_sizes(size: int, window: Window, expected: int) -> None:
     assert transposed_size(size, window) == expected
 
@@ -147,23 +153,26 @@ def test_a_dense_layer_is_a_convolution_with_an_empty_kernel() -> None:
 
 
 def test_memory_of_a_chain() -> None:
-    chain = [(3, 4, 4), (10, 4, 4), (5, 2, 2)]          # 48, 160 and 20 values
+    chain = [(3, 4, 4), (10, 4, 4), (5, 2, 2)]  # 48, 160 and 20 values
     assert inference_values(chain) == 48 + 160
     assert training_values(chain) == 48 + 160 + 20
     assert inference_values([(7,)]) == 7
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: Window(0), "kernel must be at least 1, got 0"),
-    (lambda: Window(3, stride=0), "stride must be at least 1"),
-    (lambda: Window(3, dilation=-1), "dilation must be at least 1"),
-    (lambda: Window(3, padding="full"), "same, valid or a number"),  # type: ignore[arg-type]
-    (lambda: output_size(0, Window(1)), "does not fit into 0"),
-    (lambda: transposed_size(1, Window(1, padding=1)), "less padding"),
-    (lambda: output_sizes((3, 3), (Window(3),)), "2 axes and 1 windows"),
-    (lambda: conv_parameters((3, 3), 3, 10, groups=2), "3 and 10 maps cannot be cut into 2 equal groups"),
-    (lambda: conv_multiplications((3, 3), 4, (0, 5, 5)), "4 and 0 maps"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: Window(0), "kernel must be at least 1, got 0"),
+        (lambda: Window(3, stride=0), "stride must be at least 1"),
+        (lambda: Window(3, dilation=-1), "dilation must be at least 1"),
+        (lambda: Window(3, padding="full"), "same, valid or a number"),  # type: ignore[arg-type]
+        (lambda: output_size(0, Window(1)), "does not fit into 0"),
+        (lambda: transposed_size(1, Window(1, padding=1)), "less padding"),
+        (lambda: output_sizes((3, 3), (Window(3),)), "2 axes and 1 windows"),
+        (lambda: conv_parameters((3, 3), 3, 10, groups=2), "3 and 10 maps cannot be cut into 2 equal groups"),
+        (lambda: conv_multiplications((3, 3), 4, (0, 5, 5)), "4 and 0 maps"),
+    ],
+)
 def test_what_cannot_be_is_refused(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         call()  # type: ignore[operator]

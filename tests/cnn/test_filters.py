@@ -30,17 +30,20 @@ def test_every_filter_is_scipys_correlation(picture: np.ndarray) -> None:
         assert np.allclose(found, inner(scipy.ndimage.correlate(levels, FILTERS[name])), atol=1e-4)
 
 
-@pytest.mark.parametrize("name, theirs", [
-    ("vertical", lambda x: scipy.ndimage.prewitt(x, axis=1)),
-    ("horizontal", lambda x: scipy.ndimage.prewitt(x, axis=0)),
-    ("sobel_vertical", lambda x: scipy.ndimage.sobel(x, axis=1)),
-    ("sobel_horizontal", lambda x: scipy.ndimage.sobel(x, axis=0)),
-    ("vertical", lambda x: 3 * skimage.filters.prewitt_v(x)),
-    ("sobel_vertical", lambda x: 4 * skimage.filters.sobel_v(x)),
-    ("sobel_horizontal", lambda x: 4 * skimage.filters.sobel_h(x)),
-    ("scharr_vertical", lambda x: 16 * skimage.filters.scharr_v(x)),
-    ("scharr_horizontal", lambda x: 16 * skimage.filters.scharr_h(x)),
-])
+@pytest.mark.parametrize(
+    "name, theirs",
+    [
+        ("vertical", lambda x: scipy.ndimage.prewitt(x, axis=1)),
+        ("horizontal", lambda x: scipy.ndimage.prewitt(x, axis=0)),
+        ("sobel_vertical", lambda x: scipy.ndimage.sobel(x, axis=1)),
+        ("sobel_horizontal", lambda x: scipy.ndimage.sobel(x, axis=0)),
+        ("vertical", lambda x: 3 * skimage.filters.prewitt_v(x)),
+        ("sobel_vertical", lambda x: 4 * skimage.filters.sobel_v(x)),
+        ("sobel_horizontal", lambda x: 4 * skimage.filters.sobel_h(x)),
+        ("scharr_vertical", lambda x: 16 * skimage.filters.scharr_v(x)),
+        ("scharr_horizontal", lambda x: 16 * skimage.filters.scharr_h(x)),
+    ],
+)
 def test_edges_are_theirs(picture: np.ndarray, name: str, theirs: object) -> None:
     """scikit-image scales the smoothing along the edge to a sum of 1."""
     expected = inner(theirs(grey(picture)))  # type: ignore[operator]
@@ -58,7 +61,8 @@ def test_convolution_turns_the_filter_and_correlation_does_not() -> None:
     values, kernel = rng.random((12, 9)), rng.random((4, 3))
     assert np.allclose(convolve(values, kernel), scipy.signal.convolve2d(values, kernel, mode="valid"), atol=1e-5)
     assert np.allclose(
-        cross_correlate(values, kernel), scipy.signal.correlate2d(values, kernel, mode="valid"), atol=1e-5)
+        cross_correlate(values, kernel), scipy.signal.correlate2d(values, kernel, mode="valid"), atol=1e-5
+    )
     assert not np.allclose(convolve(values, kernel), cross_correlate(values, kernel), atol=0.1)
 
 

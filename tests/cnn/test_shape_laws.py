@@ -19,8 +19,14 @@ def meta(*shape: int) -> torch.Tensor:
 
 
 @settings(deadline=None)
-@given(size=st.integers(1, 20), kernel=st.integers(1, 5), stride=st.integers(1, 3), padding=st.integers(0, 2),
-       dilation=st.integers(1, 3), axes=st.integers(1, 3))
+@given(
+    size=st.integers(1, 20),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    dilation=st.integers(1, 3),
+    axes=st.integers(1, 3),
+)
 def test_convolution(size: int, kernel: int, stride: int, padding: int, dilation: int, axes: int) -> None:
     window = Window(kernel, stride, padding, dilation)
     layer = CONVOLUTIONS[axes](2, 4, kernel, stride, padding, dilation, device="meta")
@@ -35,11 +41,16 @@ def test_convolution(size: int, kernel: int, stride: int, padding: int, dilation
 
 
 @settings(deadline=None)
-@given(size=st.integers(1, 12), kernel=st.integers(1, 5), stride=st.integers(1, 3), padding=st.integers(0, 2),
-       dilation=st.integers(1, 3), extra=st.integers(0, 2), axes=st.integers(1, 3))
-def test_transposed(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, extra: int, axes: int
-) -> None:
+@given(
+    size=st.integers(1, 12),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    dilation=st.integers(1, 3),
+    extra=st.integers(0, 2),
+    axes=st.integers(1, 3),
+)
+def test_transposed(size: int, kernel: int, stride: int, padding: int, dilation: int, extra: int, axes: int) -> None:
     assume(extra < max(stride, dilation) and (size - 1) * stride + dilation * (kernel - 1) + extra >= 2 * padding)
     expected = transposed_size(size, Window(kernel, stride, padding, dilation), extra)
     layer = TRANSPOSED[axes](2, 4, kernel, stride, padding, extra, dilation=dilation, device="meta")
@@ -47,8 +58,13 @@ def test_transposed(
 
 
 @settings(deadline=None)
-@given(size=st.integers(1, 20), kernel=st.integers(1, 5), stride=st.integers(1, 4), share=st.integers(0, 2),
-       ceil=st.booleans())
+@given(
+    size=st.integers(1, 20),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 4),
+    share=st.integers(0, 2),
+    ceil=st.booleans(),
+)
 def test_pooling(size: int, kernel: int, stride: int, share: int, ceil: bool) -> None:
     padding = min(share, kernel // 2)
     assume(size + 2 * padding >= kernel)
@@ -68,9 +84,15 @@ def test_same_is_torchs_where_torch_has_it(kernel: int, dilation: int) -> None:
     assert torch.equal(nn.functional.conv1d(ours, weight, dilation=dilation), expected)
 
 
-@pytest.mark.parametrize("size, kernel, stride, dilation", [
-    (7, 3, 2, 1), (8, 3, 2, 1), (9, 2, 3, 1), (10, 3, 2, 2),
-])
+@pytest.mark.parametrize(
+    "size, kernel, stride, dilation",
+    [
+        (7, 3, 2, 1),
+        (8, 3, 2, 1),
+        (9, 2, 3, 1),
+        (10, 3, 2, 2),
+    ],
+)
 def test_same_padding_with_a_stride(size: int, kernel: int, stride: int, dilation: int) -> None:
     """The slow way: every stride-th result of a convolution of stride 1, from where TensorFlow starts."""
     x = torch.rand(1, 1, size, size + 1)
@@ -102,7 +124,7 @@ def test_a_1x1_convolution_is_a_dense_layer_at_every_place() -> None:
 def test_a_separable_convolution_is_a_full_one_of_rank_one() -> None:
     depthwise = nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False)
     pointwise = nn.Conv2d(4, 6, 1, bias=False)
-    full = pointwise.weight * depthwise.weight[:, 0]                        # (6, 4, 3, 3)
+    full = pointwise.weight * depthwise.weight[:, 0]  # (6, 4, 3, 3)
     x = torch.rand(1, 4, 7, 7)
     assert torch.allclose(pointwise(depthwise(x)), nn.functional.conv2d(x, full, padding=1), atol=1e-5)
 

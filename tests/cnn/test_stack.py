@@ -35,12 +35,18 @@ def test_lenet_5_has_its_61706_parameters_and_sees_the_whole_digit() -> None:
     assert steps[-1].fields == (ReceptiveField(size=32, jump=4, centre=16),) * 2
 
 
-@pytest.mark.parametrize("layers, size", [
-    ("11,4,96 3,2", 19),                                    # AlexNet up to its first pooling
-    ("11,4,96 3,2 5,1,256 3,2 3,1,384 3,1,384 3,1,256 3,2", 195),
-    ("3,1,64 3,1,64 2,2 3,1,128 3,1,128 2,2 3,1,256 3,1,256 3,1,256 2,2 3,1,512 3,1,512 3,1,512 2,2 "
-     "3,1,512 3,1,512 3,1,512 2,2", 212),                   # VGG-16; both stand in Araujo et al.
-])
+@pytest.mark.parametrize(
+    "layers, size",
+    [
+        ("11,4,96 3,2", 19),  # AlexNet up to its first pooling
+        ("11,4,96 3,2 5,1,256 3,2 3,1,384 3,1,384 3,1,256 3,2", 195),
+        (
+            "3,1,64 3,1,64 2,2 3,1,128 3,1,128 2,2 3,1,256 3,1,256 3,1,256 2,2 3,1,512 3,1,512 3,1,512 2,2 "
+            "3,1,512 3,1,512 3,1,512 2,2",
+            212,
+        ),  # VGG-16; both stand in Araujo et al.
+    ],
+)
 def test_published_receptive_fields(layers: str, size: int) -> None:
     fields = walk((3, 400, 400), chain(layers))[-1].fields
     assert [field.size for field in fields] == [size, size]
@@ -56,7 +62,7 @@ def test_two_layers_of_3_see_what_one_of_5_sees() -> None:
 def test_padding_moves_the_centre_to_the_first_pixel() -> None:
     same = [Layer("conv", (Window(5, padding="same"),), filters=4)]
     assert walk((1, 9), same)[-1].fields == (ReceptiveField(size=5, jump=1, centre=0.5),)
-    uneven = [Layer("conv", (Window(2, padding="same"),), filters=4)]       # one cell of padding, at the far end
+    uneven = [Layer("conv", (Window(2, padding="same"),), filters=4)]  # one cell of padding, at the far end
     assert walk((1, 9), uneven)[-1].fields[0].of(0) == (0, 2)
 
 

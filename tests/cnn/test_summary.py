@@ -30,17 +30,20 @@ def test_vgg_16() -> None:
         summary = summarise(vgg16(), (3, 224, 224))
     assert summary.parameters == 138_357_544
     assert summary.multiplications == 15_470_264_320
-    assert summary.inference_bytes == 2 * 64 * 224 * 224 * 4        # the first two layers, side by side
+    assert summary.inference_bytes == 2 * 64 * 224 * 224 * 4  # the first two layers, side by side
     assert [field.size for field in summary.fields] == [212, 212]
     assert summary.output == (1_000,)
     assert len(summary.layers) == 13 + 13 + 5 + 1 + 3 + 2
 
 
-@pytest.mark.parametrize("name, field, billions", [
-    ("mobilenet", 315, "0.57"),            # Howard et al., table 8
-    ("inception_v3", 1_311, "5.71"),       # torchvision's table of weights
-    ("bn_inception", 699, "2.03"),         # Hu et al., table 2; it is Araujo et al.'s Inception-v2
-])
+@pytest.mark.parametrize(
+    "name, field, billions",
+    [
+        ("mobilenet", 315, "0.57"),  # Howard et al., table 8
+        ("inception_v3", 1_311, "5.71"),  # torchvision's table of weights
+        ("bn_inception", 699, "2.03"),  # Hu et al., table 2; it is Araujo et al.'s Inception-v2
+    ],
+)
 def test_published_figures(name: str, field: int, billions: str) -> None:
     """Receptive fields as Araujo et al. give them, and multiply-adds as others do."""
     summary = summarise_network(name)
@@ -70,13 +73,16 @@ PIXELS = 10 * 10 * 4
 """Bytes of one map."""
 
 
-@pytest.mark.parametrize("net, inference, training", [
-    (nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 3, 1), nn.Conv2d(3, 1, 1)), 2 + 3, 2 + 3),
-    (nn.Sequential(nn.Conv2d(1, 4, 1), Residual()), 4 + 6 + 4, 4 + 6),
-    (nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(inplace=True), nn.Flatten(2)), 4, 4),
-    (nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU()), 8, 4),
-    (nn.Sequential(nn.Conv2d(1, 4, 1), nn.Sigmoid(), nn.Tanh()), 8, 8),
-])
+@pytest.mark.parametrize(
+    "net, inference, training",
+    [
+        (nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 3, 1), nn.Conv2d(3, 1, 1)), 2 + 3, 2 + 3),
+        (nn.Sequential(nn.Conv2d(1, 4, 1), Residual()), 4 + 6 + 4, 4 + 6),
+        (nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(inplace=True), nn.Flatten(2)), 4, 4),
+        (nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU()), 8, 4),
+        (nn.Sequential(nn.Conv2d(1, 4, 1), nn.Sigmoid(), nn.Tanh()), 8, 8),
+    ],
+)
 def test_memory_by_hand(net: nn.Module, inference: int, training: int) -> None:
     assert inference_memory(net, (1, 10, 10)) == inference * PIXELS
     assert training_memory(net, (1, 10, 10)) == training * PIXELS
@@ -84,7 +90,7 @@ def test_memory_by_hand(net: nn.Module, inference: int, training: int) -> None:
 
 def test_max_pooling_also_remembers_where_its_maxima_were() -> None:
     net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2))
-    assert training_memory(net, (1, 10, 10)) == PIXELS + 25 * 8     # its input, and an int64 for each output
+    assert training_memory(net, (1, 10, 10)) == PIXELS + 25 * 8  # its input, and an int64 for each output
 
 
 def test_modules_of_a_network_by_name() -> None:
@@ -117,4 +123,4 @@ def test_a_real_run_takes_what_was_foretold() -> None:
         _, most = allocated(net, picture, gradients=False)
         kept, _ = allocated(net, picture, gradients=True)
     assert most == inference_memory(net, picture.shape[1:])
-    assert kept == training_memory(net, picture.shape[1:]) + 7 * 4      # and the answer itself
+    assert kept == training_memory(net, picture.shape[1:]) + 7 * 4  # and the answer itself

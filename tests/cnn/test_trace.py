@@ -65,8 +65,9 @@ LOCAL: dict[str, Callable[[], nn.Module]] = {
     "strides": lambda: nn.Sequential(nn.Conv2d(3, 4, 5, 2, padding=1), nn.AvgPool2d(2), nn.Conv2d(4, 2, 3)),
     "dilated": lambda: nn.Sequential(nn.Conv2d(3, 2, 3, dilation=3), nn.Conv2d(2, 2, (1, 3))),
     "same": lambda: nn.Sequential(SamePad(3, 2), nn.Conv2d(3, 2, 3, 2), nn.Conv2d(2, 2, 4, padding="same")),
-    "norms": lambda: nn.Sequential(nn.Conv2d(3, 6, 3), ChannelResponseNorm(), nn.LocalResponseNorm(3),
-                                   nn.BatchNorm2d(6), nn.ReLU(inplace=True)),
+    "norms": lambda: nn.Sequential(
+        nn.Conv2d(3, 6, 3), ChannelResponseNorm(), nn.LocalResponseNorm(3), nn.BatchNorm2d(6), nn.ReLU(inplace=True)
+    ),
     "branches": lambda: nn.Sequential(nn.Conv2d(3, 3, 3), Inception()),
     "residual": lambda: nn.Sequential(Residual(), nn.AvgPool2d(3, 2), Residual()),
     "cropped": lambda: Cropped(),
@@ -103,12 +104,15 @@ def test_every_cell_sees_exactly_its_field(name: str) -> None:
         assert inside == seen(net, 28, cell)
 
 
-@pytest.mark.parametrize("up", [
-    nn.ConvTranspose2d(2, 2, 2, 2),
-    nn.ConvTranspose2d(2, 2, 5, 3, padding=2),
-    nn.Upsample(scale_factor=2),
-    nn.Upsample(scale_factor=3, mode="bilinear"),
-])
+@pytest.mark.parametrize(
+    "up",
+    [
+        nn.ConvTranspose2d(2, 2, 2, 2),
+        nn.ConvTranspose2d(2, 2, 5, 3, padding=2),
+        nn.Upsample(scale_factor=2),
+        nn.Upsample(scale_factor=3, mode="bilinear"),
+    ],
+)
 def test_enlarging_layers_never_promise_too_little(up: nn.Module) -> None:
     net = positive(nn.Sequential(nn.Conv2d(3, 2, 3, 2), up, nn.Conv2d(2, 2, 2)))
     last = trace(net, (3, 28, 32))[-1]
@@ -117,14 +121,17 @@ def test_enlarging_layers_never_promise_too_little(up: nn.Module) -> None:
         (begin, end), real = last.fields[0].of(cell), seen(net, 28, (cell, cell))[0]
         assert begin <= real[0] and real[1] <= end
         slack.append(last.fields[0].size - (real[1] - real[0]))
-    assert min(slack) < 2 * 2                   # less than two cells of the map that was enlarged
+    assert min(slack) < 2 * 2  # less than two cells of the map that was enlarged
 
 
-@pytest.mark.parametrize("tail", [
-    lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)),
-    lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * 26 * 26, 2)),
-    lambda: ChannelMaxPool(4),
-])
+@pytest.mark.parametrize(
+    "tail",
+    [
+        lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * 26 * 26, 2)),
+        lambda: ChannelMaxPool(4),
+    ],
+)
 def test_dense_and_global_layers_see_everything(tail: Callable[[], nn.Module]) -> None:
     last = trace(nn.Sequential(nn.Conv2d(3, 4, 3), tail()), (3, 28, 28))[-1]
     local = len(last.shape) == 3
@@ -150,16 +157,19 @@ class Products(nn.Module):
         self.votes = nn.Parameter(torch.rand(5, 3, 4))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.flatten(2)                                                        # (1, 5, 3)
+        x = x.flatten(2)  # (1, 5, 3)
         return torch.einsum("bij,ijk->bk", x, self.votes) + (x @ x.mT)[:, 0, :4]
 
 
-@pytest.mark.parametrize("net, shape", [
-    (nn.Sequential(nn.Conv2d(4, 8, 3, 2, groups=2), nn.ConvTranspose2d(8, 6, 3, 2, groups=2)), (4, 9, 9)),
-    (nn.Sequential(nn.Conv1d(2, 3, 5, dilation=2), nn.Flatten(), nn.Linear(3 * 12, 7)), (2, 20)),
-    (nn.Sequential(nn.Linear(6, 5, bias=False), nn.Conv3d(1, 2, 2)), (1, 3, 4, 6)),
-    (Products(), (5, 1, 3)),
-])
+@pytest.mark.parametrize(
+    "net, shape",
+    [
+        (nn.Sequential(nn.Conv2d(4, 8, 3, 2, groups=2), nn.ConvTranspose2d(8, 6, 3, 2, groups=2)), (4, 9, 9)),
+        (nn.Sequential(nn.Conv1d(2, 3, 5, dilation=2), nn.Flatten(), nn.Linear(3 * 12, 7)), (2, 20)),
+        (nn.Sequential(nn.Linear(6, 5, bias=False), nn.Conv3d(1, 2, 2)), (1, 3, 4, 6)),
+        (Products(), (5, 1, 3)),
+    ],
+)
 def test_multiplications_are_half_of_torchs_count_of_operations(net: nn.Module, shape: tuple[int, ...]) -> None:
     with FlopCounterMode(display=False) as counter:
         net(torch.rand(1, *shape))
@@ -195,14 +205,17 @@ def test_the_network_is_left_as_it_was() -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
 
-@pytest.mark.parametrize("net, shape, message", [
-    (nn.Sequential(nn.Conv2d(3, 4, 7)), (3, 6, 9), "layer 0: a window that reaches over 7 cells does not"),
-    (nn.Sequential(nn.ReLU(), nn.MaxPool2d(5)), (3, 4, 4), "layer 1: a window that reaches over 5 cells"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3)), (1, 9, 9), "layer 0: made for 3 channels, got 1"),
-    (nn.Sequential(nn.ConvTranspose2d(3, 4, 3)), (1, 9, 9), "layer 0: made for 3 channels, got 1"),
-    (nn.Sequential(nn.Flatten(), nn.Linear(100, 4)), (1, 9, 9), "layer 1: made for 100 values, got 81"),
-    (nn.Sequential(Cropped(), nn.Flatten(0), nn.Unflatten(0, (7, 7))), (3, 9, 9), "cannot take an input of 3x9x9"),
-])
+@pytest.mark.parametrize(
+    "net, shape, message",
+    [
+        (nn.Sequential(nn.Conv2d(3, 4, 7)), (3, 6, 9), "layer 0: a window that reaches over 7 cells does not"),
+        (nn.Sequential(nn.ReLU(), nn.MaxPool2d(5)), (3, 4, 4), "layer 1: a window that reaches over 5 cells"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), (1, 9, 9), "layer 0: made for 3 channels, got 1"),
+        (nn.Sequential(nn.ConvTranspose2d(3, 4, 3)), (1, 9, 9), "layer 0: made for 3 channels, got 1"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(100, 4)), (1, 9, 9), "layer 1: made for 100 values, got 81"),
+        (nn.Sequential(Cropped(), nn.Flatten(0), nn.Unflatten(0, (7, 7))), (3, 9, 9), "cannot take an input of 3x9x9"),
+    ],
+)
 def test_an_input_that_does_not_suit_is_refused_in_one_line(
     net: nn.Module, shape: tuple[int, ...], message: str
 ) -> None:

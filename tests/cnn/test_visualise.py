@@ -64,7 +64,7 @@ def test_a_picture_is_made_as_large_as_the_network_takes_it() -> None:
     checks = np.indices((8 * SIZE, 8 * SIZE)).sum(axis=0) % 2 * 255
     small = fitted(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8), SIZE)
     assert small.shape == (SIZE, SIZE, 3)
-    assert np.abs(small.astype(int) - 127).max() <= 1       # no moire: every pixel is the mean of many
+    assert np.abs(small.astype(int) - 127).max() <= 1  # no moire: every pixel is the mean of many
 
 
 def test_levels_reach_the_network_as_shares() -> None:
@@ -88,7 +88,7 @@ def test_filters_are_painted_side_by_side_on_one_scale() -> None:
     filters = np.zeros((4, 2, 2, 1), np.float32)
     filters[0], filters[3] = 1, -0.5
     painted = paint_filters(filters, side=4)
-    assert painted.shape == (2 * 8, 2 * 8, 3)               # tiles of 4 pixels in frames of 2
+    assert painted.shape == (2 * 8, 2 * 8, 3)  # tiles of 4 pixels in frames of 2
     assert [painted[y, x, 0].item() for y, x in [(4, 4), (4, 12), (12, 4), (12, 12)]] == [255, 128, 128, 64]
 
 
@@ -108,16 +108,19 @@ def test_feature_maps_are_what_the_filters_make_of_the_picture(edges: Sight) -> 
 
 
 def test_layers_behind_the_one_asked_for_do_not_run(edges: Sight) -> None:
-    wider = torch.zeros(1, 1, SIZE + 8, SIZE)               # the dense layer could not take this
+    wider = torch.zeros(1, 1, SIZE + 8, SIZE)  # the dense layer could not take this
     assert output_of(edges.net, "1", wider).shape == (1, 6, 15, 11)
     assert not any(module._forward_hooks for module in edges.net.modules())
 
 
-@pytest.mark.parametrize("layer, message", [
-    ("conv", "no layer 'conv'; this network has: 0, 1, 2, 3"),
-    ("", "no layer ''"),
-    ("3", "layer '3' makes .4,., not maps"),
-])
+@pytest.mark.parametrize(
+    "layer, message",
+    [
+        ("conv", "no layer 'conv'; this network has: 0, 1, 2, 3"),
+        ("", "no layer ''"),
+        ("3", "layer '3' makes .4,., not maps"),
+    ],
+)
 def test_a_layer_without_maps_is_refused(edges: Sight, layer: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         feature_maps(edges, layer, stars())
@@ -148,7 +151,7 @@ def test_patches_are_cut_around_what_excites() -> None:
     assert [patch.activation for patch in (first, second, third)] == pytest.approx([6, 3, 0])
     for patch, whites in [(first, 2), (second, 1)]:
         x1, y1, x2, y2 = patch.box
-        assert (x2 - x1, y2 - y1) == (5, 5)                 # the receptive field
+        assert (x2 - x1, y2 - y1) == (5, 5)  # the receptive field
         assert (patch.image == 255).all(axis=2).sum() == whites
     assert paint_patches([first, second], side=5).shape == (9, 18, 3)
 
@@ -164,7 +167,7 @@ def test_only_the_best_pictures_are_kept_and_another_unit_has_others() -> None:
 def test_a_field_that_lies_partly_outside_is_cut_at_the_edge() -> None:
     conv = nn.Conv2d(3, 1, 5, padding=2, bias=False)
     nn.init.zeros_(conv.weight)
-    conv.weight.data[..., 2, 2] = 1                         # answers to the pixel in its middle
+    conv.weight.data[..., 2, 2] = 1  # answers to the pixel in its middle
     [found] = exciting_patches(look_into(nn.Sequential(conv), SIZE), "0", 0, [("corner", stars((0, 23)))])
     assert found.box == (21, 0, 24, 3)
 
@@ -189,7 +192,7 @@ def test_covering_the_evidence_costs_the_class() -> None:
     sight = look_into(BrightCorner(), SIZE)
     seen = occlusion(sight, picture, square=4, stride=2, label=1)
     assert seen.shares.shape == (11, 11)
-    assert np.unravel_index(seen.shares.argmin(), (11, 11)) == (1, 1)       # the square exactly over it
+    assert np.unravel_index(seen.shares.argmin(), (11, 11)) == (1, 1)  # the square exactly over it
     untouched = seen.shares[6:, 6:]
     assert np.allclose(untouched, seen.share)
     expected = torch.tensor([0, 16 * 3 / 100 - 1]).softmax(dim=0)[1]
@@ -222,11 +225,14 @@ def test_the_glow_lies_on_what_the_class_needs() -> None:
     assert painted[SIZE - 1, -1].tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"square": SIZE + 1, "stride": 1}, "does not fit into 24"),
-    ({"square": 4, "stride": 0}, "stride must be at least 1"),
-    ({"square": 4, "stride": 4, "label": 2}, "classes 0 to 1; got 2"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"square": SIZE + 1, "stride": 1}, "does not fit into 24"),
+        ({"square": 4, "stride": 0}, "stride must be at least 1"),
+        ({"square": 4, "stride": 4, "label": 2}, "classes 0 to 1; got 2"),
+    ],
+)
 def test_squares_and_classes_that_cannot_be_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         occlusion(look_into(BrightCorner(), SIZE), stars(), **options)

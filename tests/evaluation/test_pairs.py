@@ -73,9 +73,7 @@ def test_no_file_and_no_text_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_csv_pictures_joined_by_genuine_pairs_are_one_subject(tmp_path: Path) -> None:
-    pairs = read_csv(
-        written(tmp_path, "same,a,b\n1,x.jpg,y.jpg\nTrue,y.jpg,z.jpg\nno,x.jpg,q.jpg\n0,q.jpg,z.jpg\n")
-    )
+    pairs = read_csv(written(tmp_path, "same,a,b\n1,x.jpg,y.jpg\nTrue,y.jpg,z.jpg\nno,x.jpg,q.jpg\n0,q.jpg,z.jpg\n"))
     assert pairs.same.tolist() == [True, True, False, False]
     assert len({pairs.first_subject[0], pairs.second_subject[0], pairs.second_subject[1]}) == 1
     assert pairs.second_subject[2] not in pairs.first_subject[:2]

@@ -42,9 +42,7 @@ def test_a_list_of_pairs_is_measured_end_to_end(tmp_path: Path, make_people: Mak
     pictures[0].write_bytes(b"")  # no face
     names = [str(picture.relative_to(tmp_path)) for picture in pictures]
     lines = [f"{names[row]},{names[row + 1]},1" for row in range(0, 120, 2)]
-    lines += [
-        f"{names[row]},{names[(row + step) % 120]},0" for row in range(0, 120, 2) for step in (2, 5, 9, 14, 20)
-    ]
+    lines += [f"{names[row]},{names[(row + step) % 120]},0" for row in range(0, 120, 2) for step in (2, 5, 9, 14, 20)]
     (tmp_path / "pairs.csv").write_text("a,b,same\n" + "\n".join(lines))
     pairs = read_csv(tmp_path / "pairs.csv")
     result = evaluate_verification(tmp_path, pairs, read_embeddings, rng=np.random.default_rng(1), points=[POINT])
@@ -52,8 +50,7 @@ def test_a_list_of_pairs_is_measured_end_to_end(tmp_path: Path, make_people: Mak
     assert (answer["pairs"], answer["genuine"], answer["impostors"]) == (360, 60, 300)
     assert (answer["pictures"], answer["failures_to_detect"], answer["subjects"]) == (120, 1, 60)
     rows = {
-        name: np.frombuffer(picture.read_bytes(), np.float32)
-        for name, picture in zip(names, pictures, strict=True)
+        name: np.frombuffer(picture.read_bytes(), np.float32) for name, picture in zip(names, pictures, strict=True)
     }
     rows[names[0]] = np.zeros(128, np.float32)
     scores = np.array([rows[a] @ rows[b] for a, b in zip(pairs.first, pairs.second, strict=True)])

@@ -79,9 +79,7 @@ def test_the_second_run_makes_nothing(cache, exported):
     assert len(list(cache.iterdir())) == 3  # and nothing half written is left
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-1])]
-)
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-1])])
 def test_a_missing_or_damaged_graph_is_made_again(cache, exported, damage):
     first = mtcnn_graphs()
     damage(next(cache.glob("rnet-*")))

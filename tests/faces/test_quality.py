@@ -104,9 +104,7 @@ def test_quality_of_a_picture(mtcnn, portrait):
 def test_no_face_has_no_quality():
     found = quality(Faces.none(), np.zeros((0, 112, 112, 3), np.uint8))
     assert len(found) == 0
-    assert all(
-        getattr(found, name).shape == (0,) for name in ("sharpness", "eye_distance", "yaw", "pitch", "roll")
-    )
+    assert all(getattr(found, name).shape == (0,) for name in ("sharpness", "eye_distance", "yaw", "pitch", "roll"))
     assert all(
         getattr(found, name).dtype == np.float32 for name in ("sharpness", "eye_distance", "yaw", "pitch", "roll")
     )

@@ -41,9 +41,7 @@ def test_decodes_one_cell_by_hand():
     assert faces.scores == pytest.approx([0.9])  # sqrt(0.81 * 1), the latter cut to 1
     middle, half = np.array([3.5, 2.25]), np.array([np.e, 1]) / 2
     np.testing.assert_allclose(faces.boxes, [16 * np.concatenate([middle - half, middle + half])], rtol=1e-6)
-    np.testing.assert_allclose(
-        faces.landmarks[0], 16 * (np.arange(10).reshape(5, 2) + np.array([3, 2])), rtol=1e-6
-    )
+    np.testing.assert_allclose(faces.landmarks[0], 16 * (np.arange(10).reshape(5, 2) + np.array([3, 2])), rtol=1e-6)
 
 
 def test_the_graph_sees_blue_first_and_black_beyond_the_edge():

@@ -72,9 +72,7 @@ def test_tars_agree_with_measuring_each_list_of_pairs(target: float, monkeypatch
     first, second, scores = pairs(rng, 8, 150)
     same = first == second
     drawn = bootstrap.draws(8, rng, 40)
-    ours = bootstrap.tars_at_fmr(
-        drawn, scores[same], first[same], scores[~same], (first[~same], second[~same]), target
-    )
+    ours = bootstrap.tars_at_fmr(drawn, scores[same], first[same], scores[~same], (first[~same], second[~same]), target)
     expected = []
     for row in drawn:
         held = np.array(list(rows_drawn(row, first, second)), int)

@@ -24,10 +24,7 @@ def test_the_table_comes_back_from_json_as_it_was() -> None:
 
 def test_a_row_has_the_fields_of_the_record_it_stands_for() -> None:
     first = TABLE.as_dict()["points"][0]
-    assert (
-        OperatingPoint(**{name: first[name] for name in OperatingPoint.__dataclass_fields__})
-        == row(1e-3, 0.3).point
-    )
+    assert OperatingPoint(**{name: first[name] for name in OperatingPoint.__dataclass_fields__}) == row(1e-3, 0.3).point
 
 
 def test_a_target_is_found_and_one_that_was_refused_says_why() -> None:

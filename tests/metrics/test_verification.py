@@ -87,9 +87,7 @@ def test_eer_of_cases_one_can_see(genuine: list[float], impostor: list[float], e
 
 
 @given(genuine=scores, impostor=scores)
-def test_turning_all_scores_round_mirrors_the_auc_and_keeps_the_eer(
-    genuine: np.ndarray, impostor: np.ndarray
-) -> None:
+def test_turning_all_scores_round_mirrors_the_auc_and_keeps_the_eer(genuine: np.ndarray, impostor: np.ndarray) -> None:
     assert v.auc(-genuine, -impostor) == pytest.approx(1 - v.auc(genuine, impostor))
     assert v.eer(-impostor, -genuine) == pytest.approx(v.eer(genuine, impostor))
 

@@ -10,6 +10,7 @@ import pytest
 from facerec import Recognizer, images
 from facerec.errors import BadImage, EncoderMismatch, InvalidInput, ManyFaces, NoFace, NotEnrolled
 from facerec.gallery import open_gallery
+from facerec.metrics.operating_points import OperatingPoints
 from facerec.recognition.recognizer import point_for
 from tests import fakes
 from tests.fakes import ANNA, BERT, CARL, picture, save_picture
@@ -177,3 +178,18 @@ def test_a_saved_picture_gives_its_own_pixels_back(tmp_path: Path) -> None:
 def test_a_folder_with_an_impossible_name_is_refused_and_the_others_are_enrolled(tmp_path: Path) -> None:
     samples = [(" ", picture(ANNA)), ("x" * 500, picture(ANNA)), ("Bert", picture(BERT))]
     assert outcomes(recognizer(tmp_path).enroll_all(samples)) == ["invalid_input", "invalid_input", "enrolled"]
+
+
+def test_an_encoder_without_thresholds_says_how_to_measure_them(tmp_path: Path) -> None:
+    blind = Recognizer(fakes.pipeline(), OperatingPoints((), ()), open_gallery(tmp_path / "g.db"))
+    for ask in (lambda: blind.verify(picture(ANNA), picture(ANNA)), lambda: blind.identify(picture(ANNA))):
+        with pytest.raises(InvalidInput, match="--calibrate"):
+            ask()
+
+
+def test_a_refusal_that_depends_on_what_is_installed_is_not_remembered(tmp_path: Path) -> None:
+    heic = tmp_path / "a.heic"
+    heic.write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(40))
+    known = recognizer(tmp_path)
+    first, again = (next(iter(known.enroll("Anna", [heic]))) for _ in range(2))
+    assert first.is_refused and again.reason == first.reason

@@ -41,7 +41,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
         net.load_state_dict(load_file(path))
     except SafetensorError as error:
         raise DamagedFile(f"{path} is no whole safetensors file ({error}): fetch it again") from error
-    except RuntimeError as error:               # torch's word for names or shapes that differ
+    except RuntimeError as error:  # torch's word for names or shapes that differ
         reason = " ".join(str(error).split())[:200]
         raise InvalidInput(f"{path} holds weights of another network or number of classes: {reason}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,9 +58,10 @@ class Recognizer:
             from facerec.gallery import open_gallery
 
             gallery = open_gallery(gallery)
-        embed = open_encoder(encoder)
-        pipeline = FacePipeline(create_detector(detector), align, quality, embed)
-        return cls(pipeline, embed.card.operating_points, gallery, face, detector)
+        with ThreadPoolExecutor(2) as pool:  # opening a graph leaves the other cores free
+            detect, embed = pool.submit(create_detector, detector), pool.submit(open_encoder, encoder)
+        pipeline = FacePipeline(detect.result(), align, quality, embed.result())
+        return cls(pipeline, embed.result().card.operating_points, gallery, face, detector)
 
     @property
     def gallery(self) -> Gallery:
@@ -135,7 +137,8 @@ class Recognizer:
 
     def portraits(self, pictures: Iterable[Source]) -> list[Portraits]:
         """The one meant face of each picture. Raises NoFace, ManyFaces or BadImage."""
-        return self.pipeline.describe([self._meant(picture) for picture in pictures])
+        with ThreadPoolExecutor(2) as pool:  # two pictures at once: what `verify` has
+            return self.pipeline.describe(list(pool.map(self._meant, pictures)))
 
     def _meant(self, source: Source) -> tuple[Image, Faces]:
         picture = read_picture(source)

@@ -21,7 +21,7 @@ from facerec.learning import log
 from facerec.learning.class_loop import Epoch, Listener, learn, predict
 from facerec.learning.class_settings import ClassifierSettings
 from facerec.learning.labelled import Labelled, held_out, read_labelled
-from facerec.learning.replacing import replacing
+from facerec.replacing import replacing
 
 __all__ = ["ClassifierSettings", "Outcome", "train_classifier", "train_classifier_from"]
 

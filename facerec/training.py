@@ -24,10 +24,10 @@ from facerec.learning.augment import AugmentSettings
 from facerec.learning.datasets import TABLE, Crops, Progress, Refused, load_shards, table_rows
 from facerec.learning.loop import CHECKPOINT, Batches, LoopSettings, Objective, Report, Run
 from facerec.learning.miners import batch_hard
-from facerec.learning.replacing import replacing
 from facerec.learning.settings import TrainSettings
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import Int64
+from facerec.replacing import replacing
 
 __all__ = [
     "AugmentSettings", "Material", "TrainSettings", "calibrate", "calibrate_on_split", "export", "train", "train_from",

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent / "facerec"
 FLOORS = [
     "errors version",
-    "records digest",
+    "records digest replacing",
     "settings images geometry runtime cache",
     "cnn metrics",
     "learning",

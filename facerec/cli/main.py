@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from types import TracebackType
@@ -9,29 +10,41 @@ from types import TracebackType
 import click
 
 from facerec.cli.answers import NO_ANSWER
-from facerec.cli.cnn import cnn
-from facerec.cli.doctor import doctor, encoders
-from facerec.cli.enroll import enroll, precompute
-from facerec.cli.evaluate import evaluate
-from facerec.cli.gallery import gallery
-from facerec.cli.identify import identify
-from facerec.cli.train import export, train
-from facerec.cli.verify import verify
 from facerec.version import VERSION
 
-COMMANDS: tuple[click.Command, ...] = (
-    enroll, verify, identify, precompute, gallery, encoders, doctor, evaluate, train, export, cnn,
-)  # fmt: skip
+COMMANDS: dict[str, str] = {
+    "enroll": "facerec.cli.enroll",
+    "verify": "facerec.cli.verify",
+    "identify": "facerec.cli.identify",
+    "precompute": "facerec.cli.enroll",
+    "gallery": "facerec.cli.gallery",
+    "encoders": "facerec.cli.doctor",
+    "doctor": "facerec.cli.doctor",
+    "evaluate": "facerec.cli.evaluate",
+    "train": "facerec.cli.train",
+    "export": "facerec.cli.train",
+    "cnn": "facerec.cli.cnn",
+}
+"""A command's name, and the module that holds it under that name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Imports the command that is asked for, and the others only to list them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, package_name="facerec")
 def commands() -> None:
     """Verify and recognise faces, with a stated error."""
-
-
-for command in COMMANDS:
-    commands.add_command(command)
 
 
 def main() -> None:

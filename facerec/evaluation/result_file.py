@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from facerec.replacing import replacing
 from facerec.version import VERSION
 
 SCHEMA = 1
@@ -26,10 +27,10 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
         "parts": {part: version(part) for part in PARTS},
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.part")
-    fresh.write_text(json.dumps({"schema": SCHEMA, **result, "made_by": made_by}, indent=2) + "\n", encoding="utf-8")
-    os.replace(fresh, path)
+    with replacing(path) as fresh:
+        fresh.write_text(
+            json.dumps({**result, "schema": SCHEMA, "made_by": made_by}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def processor() -> str:

@@ -19,8 +19,8 @@ from facerec.digest import sha256
 from facerec.errors import DamagedFile, InvalidInput
 from facerec.faces.golden import golden_faces
 from facerec.faces.trunks import create_trunk, load_weights
-from facerec.learning.replacing import replacing
 from facerec.records import DIM
+from facerec.replacing import replacing
 from facerec.runtime import open_graph
 
 OPSET = 17

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from facerec.errors import DamagedFile, MissingPart
-from facerec.learning.replacing import replacing
+from facerec.replacing import replacing
 
 Tensors = dict[str, torch.Tensor]
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from facerec.learning.replacing import replacing
+from facerec.replacing import replacing
 
 
 def append(path: Path, row: Mapping[str, object]) -> None:

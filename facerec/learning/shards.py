@@ -15,8 +15,8 @@ import numpy as np
 from facerec import images
 from facerec.errors import InvalidInput
 from facerec.learning.datasets import SIDE, TABLE
-from facerec.learning.replacing import replacing
 from facerec.records import Image
+from facerec.replacing import replacing
 
 PER_SHARD = 4096
 HEADER = ("shard", "file", "subject", "split", "source", "target")

@@ -41,9 +41,16 @@ def test_encoders_lists_the_packaged_thresholds(facerec) -> None:
 
 
 def test_every_command_explains_itself(facerec) -> None:
-    for command in COMMANDS:
-        ran = facerec(command.name, "--help")
-        assert ran.status == 0 and len(ran.out) > 150, command.name
+    for name in COMMANDS:
+        ran = facerec(name, "--help")
+        assert ran.status == 0 and len(ran.out) > 150, name
+    listed = facerec("--help").out.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in listed if line] == [*COMMANDS]
+
+
+def test_an_unknown_command_is_wrong_use(facerec) -> None:
+    ran = facerec("verfy")
+    assert ran.status == 2 and "No such command 'verfy'" in ran.err
 
 
 def test_a_bug_does_not_look_like_no_match(tmp_path: Path) -> None:

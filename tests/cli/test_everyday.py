@@ -17,7 +17,8 @@ try:
     commands(sys.argv[1:], prog_name="facerec")
 except SystemExit as end:
     status = end.code
-heavy = {"torch", "torchvision", "facenet_pytorch", "cv2", "scipy", "skimage", "onnx", "sqlalchemy", "alembic", "faiss"}
+heavy = {name for name in sys.modules if name.startswith(("facerec.cli.cnn", "facerec.cli.train", "facerec.cnn"))}
+heavy |= {"torch", "torchvision", "facenet_pytorch", "cv2", "scipy", "skimage", "onnx", "sqlalchemy", "alembic", "faiss"}
 print("loaded", *sorted(heavy & sys.modules.keys()))
 sys.exit(status)
 """

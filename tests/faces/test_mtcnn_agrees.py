@@ -49,20 +49,22 @@ def test_agrees_on_pictures_of_one_person(singles):
     found = differences(singles)
     assert sum(one.faces for one in found) >= SINGLES
     assert within_a_pixel(found) >= 200
-    assert max(max(one.box, one.landmark) for one in found) < 10
+    assert (
+        max(max(one.box, one.landmark) for one in found) < 4
+    )  # measured: 3.2 in one, 2.6 in another, 6e-5 in the rest
     assert max(one.score for one in found) < 1e-3
 
 
 def test_agrees_on_pictures_of_many_people(singles):
     found = differences(group_pictures(singles, GROUPS))
     assert sum(one.faces for one in found) >= 5 * GROUPS
-    assert within_a_pixel(found) >= GROUPS - 1
+    assert within_a_pixel(found) == GROUPS
     assert max(one.score for one in found) < 1e-3
 
 
 def test_agrees_at_another_smallest_face(singles):
     settings = MtcnnSettings(min_face=48)
-    assert within_a_pixel(differences(singles[:10], settings, min_face_size=48)) >= 9
+    assert within_a_pixel(differences(singles[:10], settings, min_face_size=48)) == 10
 
 
 def test_agrees_on_odd_sizes_and_cut_faces(singles):
@@ -71,3 +73,4 @@ def test_agrees_on_odd_sizes_and_cut_faces(singles):
     found = differences(cut)
     assert sum(one.faces for one in found) >= 20
     assert within_a_pixel(found) >= 37
+    assert max(max(one.box, one.landmark) for one in found) < 9  # measured: 8.0, 5.6 and 1.1 in those that differ

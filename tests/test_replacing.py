@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from facerec.learning.replacing import replacing
+from facerec.replacing import replacing
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent / "facerec"
 FLOORS = [
     "errors version",
     "records digest replacing",
-    "settings images geometry runtime cache",
+    "settings images geometry runtime cache plots pages",
     "cnn metrics",
     "learning",
     "detection segmentation style faces gallery",
@@ -23,9 +23,11 @@ HOME = {
     "onnxruntime": "runtime",
     "sqlalchemy": "gallery",
     "alembic": "gallery",
-    "faiss": "gallery",
+    "faiss": "gallery learning",
     "click": "cli",
     "rich": "cli",
+    "matplotlib": "plots",
+    "jinja2": "pages",
 }
 FORBIDDEN_CALLS = {"eval", "exec", "read_index"}
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}

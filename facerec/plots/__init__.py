@@ -1,0 +1,1 @@
+"""Plots of measurements, as PNG: the only home of matplotlib. Importing this loads it, which takes a second."""

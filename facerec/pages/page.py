@@ -6,7 +6,6 @@ import base64
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup as Raw
 
 TEMPLATES = Environment(
     loader=PackageLoader("facerec.pages", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,

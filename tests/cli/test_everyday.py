@@ -18,7 +18,8 @@ try:
 except SystemExit as end:
     status = end.code
 heavy = {name for name in sys.modules if name.startswith(("facerec.cli.cnn", "facerec.cli.train", "facerec.cnn"))}
-heavy |= {"torch", "torchvision", "facenet_pytorch", "cv2", "scipy", "skimage", "onnx", "sqlalchemy", "alembic", "faiss"}
+heavy |= {"torch", "torchvision", "facenet_pytorch", "cv2", "scipy", "skimage", "onnx", "sqlalchemy", "alembic"}
+heavy |= {"faiss", "matplotlib", "jinja2"}
 print("loaded", *sorted(heavy & sys.modules.keys()))
 sys.exit(status)
 """

@@ -246,10 +246,13 @@ def calibrate(folder: Path, crops: Crops, evidence: str, seed: int = 0) -> Opera
     return points
 
 
-def export(run: Path, out: Path, name: str) -> None:
-    """Turn the folder of a finished run into an encoder's folder. Raises MissingPart where it is not finished."""
+def export(run: Path, out: Path, name: str, mirror: bool = True) -> None:
+    """Turn the folder of a finished run into an encoder's folder. Raises MissingPart where it is not finished.
+
+    With `mirror` it looks at each face and at its mirror image, at twice the cost of the face alone.
+    """
     settings = TrainSettings.read(run / SETTINGS)
     facts: dict[str, Any] = {"training": asdict(settings)}
     if material := Material.read(run):
         facts["trained_on"] = {"crops": material.crops, "left_out": len(material.refused)}
-    export_encoder(read_weights(run), settings.trunk, out, name, facts)
+    export_encoder(read_weights(run), settings.trunk, out, name, facts, mirror)

@@ -53,16 +53,22 @@ def in_words(now: Report) -> str:
 @click.argument("run", type=folder, metavar="RUN")
 @click.option("-o", "--out", type=folder, required=True, help="Folder of the encoder, for --encoder.")
 @click.option("--name", default="mine", show_default=True, help="What the card calls it.")
+@click.option(
+    "--mirror/--no-mirror",
+    default=True,
+    show_default=True,
+    help="Look at each face and at its mirror image, at twice the cost, or at the face alone.",
+)
 @click.option("--calibrate", type=folder, help="Folder with faces.csv: measure thresholds on its split `val`.")
 @answering
-def export(run: Path, out: Path, name: str, calibrate: Path | None, as_json: bool) -> int:
+def export(run: Path, out: Path, name: str, mirror: bool, calibrate: Path | None, as_json: bool) -> int:
     """Turn a finished RUN into an encoder that every other command takes.
 
     Thresholds are measured on people outside the training; an encoder without them embeds, but does not decide.
     """
     from facerec.training import calibrate_on_split, export
 
-    export(run, out, name)
+    export(run, out, name, mirror)
     points = calibrate_on_split(out, calibrate).rows if calibrate else ()
     words = "".join(
         f"\n    FMR {row.target:g}: threshold {row.point.threshold:.3f}, FNMR {row.fnmr:.2%}" for row in points

@@ -9,7 +9,7 @@ often each resample drew each subject.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -108,19 +108,35 @@ def tars_at_fmr(
     impostor_subjects: tuple[Int64, Int64],
     target: float,
 ) -> Float64:
-    """TAR at an FMR of at most `target` in each resample, the threshold chosen anew in each: -> (at most R,).
+    """TAR at an FMR of at most `target` in each resample: a column of `tars_at_fmrs`, -> (at most R,)."""
+    return tars_at_fmrs(drawn, genuine, genuine_subject, impostor, impostor_subjects, [target])[:, 0]
 
-    genuine            (G,)          scores, and whose: genuine_subject (G,)
-    impostor           (M,)          scores, and whose: impostor_subjects, two of (M,)
+
+def tars_at_fmrs(
+    drawn: Float64,
+    genuine: np.ndarray,
+    genuine_subject: Int64,
+    impostor: np.ndarray,
+    impostor_subjects: tuple[Int64, Int64],
+    targets: Sequence[float],
+) -> Float64:
+    """TAR at an FMR of at most each target in each resample, the threshold chosen anew in each: -> (at most R, K).
+
+    genuine   (G,)  scores, and whose: genuine_subject (G,)
+    impostor  (M,)  scores, and whose: impostor_subjects, two of (M,)
+    targets   K rates
+
+    Resamples without a genuine or without an impostor pair are left out.
     """
-    require_rate("a target FMR", target)
+    for target in targets:
+        require_rate("a target FMR", target)
     require_same_length(genuine, genuine_subject)
     require_same_length(impostor, *impostor_subjects)
     falling = np.argsort(-require_scores("impostor", impostor), kind="stable")
     subjects = impostor_subjects[0][falling], impostor_subjects[1][falling]
     rising = np.argsort(require_scores("genuine", genuine), kind="stable")
     found = [
-        _tars(part, genuine[rising], genuine_subject[rising], impostor[falling], subjects, target)
+        _tars(part, genuine[rising], genuine_subject[rising], impostor[falling], subjects, targets)
         for part in _chunks(drawn, len(genuine) + len(impostor))
     ]
     return np.concatenate(found)
@@ -138,20 +154,20 @@ def _tars(
     genuine_subject: Int64,
     impostor: np.ndarray,
     impostor_subjects: tuple[Int64, Int64],
-    target: float,
+    targets: Sequence[float],
 ) -> Float64:
-    """As `tars_at_fmr`, with genuine scores rising and impostor scores falling."""
+    """As `tars_at_fmrs`, with genuine scores rising and impostor scores falling."""
     accepted = pair_weights(drawn, *impostor_subjects).cumsum(axis=1)
     weight = drawn[:, genuine_subject]
     held = (accepted[:, -1] > 0) & (weight.sum(axis=1) > 0)
     accepted, weight = accepted[held], weight[held]
     ends = np.append(np.flatnonzero(np.diff(impostor)), len(impostor) - 1)  # tied scores are accepted together
-    groups = (accepted[:, ends] / accepted[:, -1:] <= target).sum(axis=1)
+    fmrs = accepted[:, ends] / accepted[:, -1:]
+    groups = np.stack([(fmrs <= target).sum(axis=1) for target in targets], axis=1)
     best_refused = impostor[ends[groups]]
     refused = np.searchsorted(genuine, best_refused, side="right")
     below = np.pad(weight.cumsum(axis=1), ((0, 0), (1, 0)))
-    missed = np.take_along_axis(below, refused[:, None], axis=1)[:, 0]
-    tars: Float64 = 1 - missed / below[:, -1]
+    tars: Float64 = 1 - np.take_along_axis(below, refused, axis=1) / below[:, -1:]
     return tars
 
 

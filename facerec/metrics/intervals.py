@@ -15,6 +15,7 @@ from facerec.metrics.scores import require_rate
 
 LEVEL = 0.95
 RULE_OF_THREE = 3.0  # -ln(0.05) = 2.996: none seen in n trials bounds the rate by 3 / n at 95 %
+FEW_ERRORS = 30  # fewer leave a rate uncertain by more than 30 % (rule of 30: Doddington et al., 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,16 @@ class Rate:
     def share(self) -> float:
         return self.events / self.trials
 
+    @property
+    def has_few_errors(self) -> bool:
+        """Fewer than 30 of the rarer outcome, which is the error wherever a rate is worth having."""
+        return min(self.events, self.trials - self.events) < FEW_ERRORS
+
+    @property
+    def at_most(self) -> float | None:
+        """Where no event was seen, what the rule of three leaves possible at 95 %; else None."""
+        return None if self.events else min(1.0, rule_of_three(self.trials))
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "share": self.share,
@@ -72,6 +83,8 @@ class Rate:
             "trials": self.trials,
             "interval": self.interval.as_list(),
             "interval_level": self.interval.level,
+            "few_errors": self.has_few_errors,
+            "at_most": self.at_most,
         }
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from facerec.errors import InvalidInput
 from facerec.metrics.identification import fmr_needed
-from facerec.metrics.intervals import Interval, subjects_needed
+from facerec.metrics.intervals import FEW_ERRORS, Interval, subjects_needed
 from facerec.records import OperatingPoint
 
 SCHEMA = 1
-FEW = 30  # errors: fewer leave the rate uncertain by more than 30 % (Doddington's rule of 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class MeasuredPoint:
     @property
     def is_uncertain(self) -> bool:
         """Fewer than 30 independent errors: the FMR may be off by more than 30 %."""
-        return self.effective_errors < FEW
+        return self.effective_errors < FEW_ERRORS
 
     def as_dict(self) -> dict[str, Any]:
         """The fields of OperatingPoint, and beside them what else was measured."""

@@ -82,6 +82,18 @@ def test_tars_agree_with_measuring_each_list_of_pairs(target: float, monkeypatch
     assert np.allclose(ours, expected)
 
 
+def test_several_targets_at_once_are_each_of_them_alone() -> None:
+    rng = np.random.default_rng(11)
+    first, second, scores = pairs(rng, 8, 150)
+    same = first == second
+    given = scores[same], first[same], scores[~same], (first[~same], second[~same])
+    drawn, targets = bootstrap.draws(8, rng, 40), [0.02, 0.1, 0.3]
+    together = bootstrap.tars_at_fmrs(drawn, *given, targets)
+    alone = [bootstrap.tars_at_fmr(drawn, *given, target) for target in targets]
+    assert np.array_equal(together, np.stack(alone, axis=1))
+    assert (np.diff(together, axis=1) >= 0).all()
+
+
 def test_pairs_that_share_people_give_a_wider_interval_than_counting_pairs() -> None:
     """Of 40 people one is everybody's look-alike: 39 errors are one person's doing, not 39 independent ones."""
     first, second = np.triu_indices(40, k=1)

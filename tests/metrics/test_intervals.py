@@ -78,4 +78,16 @@ def test_a_rate_prints_its_counts() -> None:
         "trials": 4,
         "interval": [0.0, 0.8],
         "interval_level": 0.95,
+        "few_errors": True,
+        "at_most": None,
     }
+
+
+def test_few_of_the_rarer_outcome_are_flagged_whichever_it_is() -> None:
+    def rate(events: int, trials: int) -> Rate:
+        return Rate(events, trials, clopper_pearson(events, trials))
+
+    assert [rate(events, 1000).has_few_errors for events in (0, 29, 30, 970, 971)] == [True, True, False, False, True]
+    assert rate(0, 3000).at_most == 1e-3 and rate(1, 3000).at_most is None
+    assert rate(0, 2).at_most == 1.0  # two trials exclude nothing
+    assert rate(29, 1000).as_dict()["few_errors"]

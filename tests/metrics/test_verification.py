@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import det_curve, roc_auc_score, roc_curve
 
 from facerec.errors import InvalidInput
 from facerec.metrics import verification as v
@@ -60,6 +60,21 @@ def test_det_auc_and_tar_agree_with_scikit_learn(ties: bool) -> None:
     )
     for target in (0.005, 0.01, 0.1, 0.5):
         assert v.tar_at_fmr(genuine, impostor, target) == pytest.approx(tar[far <= target].max(), abs=1e-12)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_det_agrees_with_scikit_learns_own(ties: bool) -> None:
+    """Which leaves out the ends of the curve where only one of the two rates changes."""
+    genuine, impostor = random_scores(np.random.default_rng(3), ties)
+    labels = np.repeat([1, 0], [len(genuine), len(impostor)])
+    fmrs, fnmrs, thresholds = det_curve(labels, np.concatenate([genuine, impostor]))
+    finite = np.isfinite(thresholds)
+    curve = v.det(genuine, impostor)
+    rows = np.searchsorted(curve.thresholds, thresholds[finite])
+    assert finite.sum() > 20
+    assert np.array_equal(curve.thresholds[rows], thresholds[finite])
+    assert np.allclose(curve.fmr[rows], fmrs[finite], atol=1e-12)
+    assert np.allclose(curve.fnmr[rows], fnmrs[finite], atol=1e-12)
 
 
 @pytest.mark.parametrize("ties", [False, True])

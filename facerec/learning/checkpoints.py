@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -18,25 +18,31 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Everything that a run needs to go on. `step` counts finished steps."""
+    """Everything that a run needs to go on. `step` counts finished steps; `beside` is what learns beside the trunk."""
 
     step: int
     weights: Tensors
     average: Tensors
     optimizer: Tensors
+    beside: Tensors = field(default_factory=dict)
+    beside_average: Tensors = field(default_factory=dict)
+
+    def parts(self) -> dict[str, Tensors]:
+        """The named tensors, by the name of their part."""
+        return {part.name: getattr(self, part.name) for part in fields(self) if part.name != "step"}
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write next to `path`, flush to disk, then take its place."""
-    parts = {"weights": checkpoint.weights, "average": checkpoint.average, "optimizer": checkpoint.optimizer}
-    tensors = {f"{part}/{name}": t.contiguous() for part, named in parts.items() for name, t in named.items()}
+    parts = checkpoint.parts().items()
+    tensors = {f"{part}/{name}": t.contiguous() for part, named in parts for name, t in named.items()}
     with replacing(path) as fresh:
         save_file(tensors, fresh, metadata={"run": json.dumps({"step": checkpoint.step})})
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises DamagedFile where it is not a whole one, and MissingPart where there is none."""
-    parts: dict[str, Tensors] = {"weights": {}, "average": {}, "optimizer": {}}
+    parts: dict[str, Tensors] = {part.name: {} for part in fields(Checkpoint) if part.name != "step"}
     try:
         with safe_open(path, framework="pt") as file:
             step = int(json.loads(file.metadata()["run"])["step"])
@@ -47,7 +53,7 @@ def load(path: Path) -> Checkpoint:
         raise MissingPart(f"no checkpoint in {str(path)!r}") from error
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DamagedFile(f"{path} is no whole checkpoint ({error}): delete it to start the run again") from error
-    return Checkpoint(step, parts["weights"], parts["average"], parts["optimizer"])
+    return Checkpoint(step, **parts)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:

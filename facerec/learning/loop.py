@@ -136,6 +136,11 @@ def follow(average: dict[str, torch.Tensor], weights: dict[str, torch.Tensor], d
             value.copy_(weights[name])
 
 
+def shapes(named: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    """The shape of each of some weights, by name."""
+    return {name: value.shape for name, value in named.items()}
+
+
 def step_generator(seed: int, step: int) -> torch.Generator:
     """The randomness of one step, the same whenever it is run."""
     return torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -150,20 +155,25 @@ def require_compiler() -> None:
 class Run:
     """One training run: the trunk, its optimizer, its averaged weights, and the step it has reached.
 
+    `beside` is what learns beside the trunk, the weights of an objective for one: in the same optimizer and checkpoint.
     Goes on from the folder's checkpoint where there is one. Raises InvalidInput where that is another network's or lies
     beyond the last step, DamagedFile where it is no whole one, and MissingPart without the compiler that is asked for.
     """
 
-    def __init__(self, trunk: nn.Module, settings: LoopSettings, folder: Path, augmentation: AugmentSettings):
+    def __init__(
+        self, trunk: nn.Module, settings: LoopSettings, folder: Path, augmentation: AugmentSettings,
+        beside: nn.Module | None = None,
+    ):  # fmt: skip
         self.settings, self.folder, self.augmentation = settings, folder, augmentation
         self.trunk = trunk.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         if settings.compiled:
             require_compiler()
         self.forward = torch.compile(self.trunk, dynamic=False) if settings.compiled else self.trunk
-        self.optimizer = torch.optim.AdamW(
-            self.trunk.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.beside = nn.Identity() if beside is None else beside
+        self.parameters = [*self.trunk.parameters(), *self.beside.parameters()]
+        self.optimizer = torch.optim.AdamW(self.parameters, settings.learning_rate, weight_decay=settings.weight_decay)
         self.average = {name: value.clone() for name, value in self.trunk.state_dict().items()}
+        self.beside_average = {name: value.clone() for name, value in self.beside.state_dict().items()}
         self.step = 0
         if self.checkpoint.exists():
             self.resume()
@@ -175,8 +185,8 @@ class Run:
     def resume(self) -> None:
         """Go on from the folder's checkpoint."""
         stored = checkpoints.load(self.checkpoint)
-        shapes = {name: value.shape for name, value in self.average.items()}
-        if {name: value.shape for name, value in stored.average.items()} != shapes:
+        own, kept = (self.average, self.beside_average), (stored.average, stored.beside_average)
+        if [shapes(part) for part in own] != [shapes(part) for part in kept]:
             raise InvalidInput(f"{self.checkpoint} is another network's: choose another folder, or delete it")
         if stored.step > self.settings.steps:
             raise InvalidInput(
@@ -184,14 +194,17 @@ class Run:
                 "with other settings or other crops; choose another folder, or delete it"
             )
         self.trunk.load_state_dict(stored.weights)
+        self.beside.load_state_dict(stored.beside)
         checkpoints.restore_optimizer(self.optimizer, stored.optimizer)
-        self.average, self.step = stored.average, stored.step
+        self.average, self.beside_average, self.step = stored.average, stored.beside_average, stored.step
 
     def save(self) -> None:
         """Write the folder's checkpoint."""
         weights = self.trunk.state_dict()
         state = checkpoints.optimizer_tensors(self.optimizer)
-        checkpoints.save(self.checkpoint, checkpoints.Checkpoint(self.step, weights, self.average, state))
+        beside = self.beside.state_dict()
+        stored = checkpoints.Checkpoint(self.step, weights, self.average, state, beside, self.beside_average)
+        checkpoints.save(self.checkpoint, stored)
 
     def views(self, crops: Crops, step: int) -> torch.Tensor:
         """What the trunk sees of a batch at a given step, drawn from the seed and the step's number."""
@@ -211,10 +224,11 @@ class Run:
             raise Diverged("loss", self.step, batch.rows, batch.crops.sources)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if not all(p.grad.isfinite().all() for p in self.trunk.parameters() if p.grad is not None):
+        if not all(p.grad.isfinite().all() for p in self.parameters if p.grad is not None):
             raise Diverged("gradient", self.step, batch.rows, batch.crops.sources)
         self.optimizer.step()
         follow(self.average, self.trunk.state_dict(), self.settings.average, self.step)
+        follow(self.beside_average, self.beside.state_dict(), self.settings.average, self.step)
         self.step += 1
         return loss.item(), active
 

@@ -20,12 +20,13 @@ def drawn(step: int) -> Checkpoint:
     layer = torch.randn(8, 4, 3, 3, generator=rng).to(memory_format=torch.channels_last)
     weights = {"0.weight": layer, "0.count": torch.tensor(step), "1.weight": torch.randn(5, generator=rng).bfloat16()}
     average = {name: value.clone() * 2 for name, value in weights.items()}
-    return Checkpoint(step, weights, average, {"0/step": torch.tensor(float(step)), "0/exp_avg": layer * 1e-30})
+    state = {"0/step": torch.tensor(float(step)), "0/exp_avg": layer * 1e-30}
+    return Checkpoint(step, weights, average, state, {"bias": torch.randn(3, generator=rng)}, {"bias": torch.ones(3)})
 
 
 def same(a: Checkpoint, b: Checkpoint) -> bool:
     """Equal bit for bit, NaN included."""
-    parts = [(getattr(a, part), getattr(b, part)) for part in ("weights", "average", "optimizer")]
+    parts = [(getattr(a, part), getattr(b, part)) for part in a.parts()]
     return a.step == b.step and all(
         x.keys() == y.keys() and all(x[k].dtype == y[k].dtype and x[k].contiguous().equal(y[k].contiguous()) for k in x)
         for x, y in parts

@@ -133,6 +133,50 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
     assert furthest(again.average, first.average) == 0
 
 
+class Towards(torch.nn.Module):
+    """An objective with weights of its own: it turns the embeddings before they are compared with the targets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = torch.nn.Linear(128, 128, bias=False)
+
+    def forward(self, embeddings: torch.Tensor, crops: Crops) -> tuple[torch.Tensor, float]:
+        return to_targets(self.turn(embeddings), crops)
+
+
+def beside_run(folder: Path, seed: int = 0) -> tuple[Run, Towards]:
+    torch.manual_seed(seed)
+    trunk, turn = tiny_trunk(), Towards()
+    return Run(trunk, SETTINGS, folder, AugmentSettings(), turn), turn
+
+
+def test_what_learns_beside_the_trunk_is_trained_averaged_and_gone_on_with(tmp_path: Path) -> None:
+    whole, objective = beside_run(tmp_path / "whole")
+    fresh = objective.turn.weight.detach().clone()
+    finish(whole, objective)
+    assert not objective.turn.weight.equal(fresh) and not whole.beside_average["turn.weight"].equal(fresh)
+    first, objective = beside_run(tmp_path / "stopped")
+    for report in first.go(CROPS, batches, objective):
+        if report.step == 3:
+            break
+    second, objective = beside_run(tmp_path / "stopped", seed=99)
+    assert second.step == 2
+    finish(second, objective)
+    assert furthest(second.beside.state_dict(), whole.beside.state_dict()) <= 1e-4
+    assert furthest(second.beside_average, whole.beside_average) <= 1e-4
+    with pytest.raises(InvalidInput, match="another network's"):
+        new_run(tmp_path / "stopped")
+
+
+def test_a_checkpoint_from_before_anything_learned_beside_the_trunk_is_gone_on_with(tmp_path: Path) -> None:
+    finish(run := new_run(tmp_path))
+    from safetensors import safe_open
+
+    with safe_open(run.checkpoint, framework="pt") as file:
+        parts = {key.partition("/")[0] for key in file.keys()}  # noqa: SIM118  safe_open is no mapping
+    assert parts == {"weights", "average", "optimizer"} and new_run(tmp_path).step == 6
+
+
 def test_another_seed_sees_other_views(tmp_path: Path) -> None:
     run, other = new_run(tmp_path / "a"), new_run(tmp_path / "b", replace(SETTINGS, seed=1))
     some = CROPS[np.arange(4)]

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, say
-
-if TYPE_CHECKING:
-    from facerec.gallery.store import Gallery
-
-
-def open_existing(where: str | None) -> Gallery:
-    """The named or default gallery, which must be there."""
-    from facerec.gallery import open_gallery
-    from facerec.settings import default_gallery
-
-    return open_gallery(where or default_gallery(), create=False)
-
+from facerec.cli.gallery_leaving import remove
 
 @click.group()
 def gallery() -> None:
     """Look at a gallery and change who is in it."""
+
+
+gallery.add_command(remove)
 
 
 @gallery.command("list")
@@ -32,7 +23,7 @@ def gallery() -> None:
 @answering
 def list_(gallery: str | None, as_json: bool) -> int:
     """Everybody enrolled, by name, with how many pictures."""
-    for one in open_existing(gallery).subjects():
+    for one in options.existing_gallery(gallery).subjects():
         enrolled = {**asdict(one), "created_at": one.created_at.isoformat()}
         say(as_json, f"{one.name}  {one.faces} face{'s' * (one.faces != 1)}, since {one.created_at:%Y-%m-%d}", enrolled)
     return FOUND
@@ -44,27 +35,12 @@ def list_(gallery: str | None, as_json: bool) -> int:
 @answering
 def show(subject: str, gallery: str | None, as_json: bool) -> int:
     """Every enrolled picture of SUBJECT, with where the face is and how good it is."""
-    detail = open_existing(gallery).show(subject)
+    detail = options.existing_gallery(gallery).show(subject)
     for face in detail.faces:
         judged = ", ".join(f"{name} {value:.3g}" for name, value in face.quality.items())
         box = ",".join(f"{side:.0f}" for side in face.box)
         enrolled = {**asdict(face), "created_at": face.created_at.isoformat()}
         say(as_json, f"{face.source} [{box}]  {judged}", {"subject": detail.name, **enrolled})
-    return FOUND
-
-
-@gallery.command()
-@click.argument("subject")
-@options.gallery
-@answering
-def remove(subject: str, gallery: str | None, as_json: bool) -> int:
-    """Delete SUBJECT with all faces and templates; their bytes are overwritten."""
-    gone = open_existing(gallery).remove(subject)
-    say(
-        as_json,
-        f"{subject} removed: {gone.faces} faces, {gone.templates} templates",
-        {"subject": subject, **asdict(gone)},
-    )
     return FOUND
 
 
@@ -75,7 +51,7 @@ def remove(subject: str, gallery: str | None, as_json: bool) -> int:
 @answering
 def rename(old: str, new: str, gallery: str | None, as_json: bool) -> int:
     """Give the subject OLD the name NEW."""
-    open_existing(gallery).rename(old, new)
+    options.existing_gallery(gallery).rename(old, new)
     say(as_json, f"{old} is now {new}", {"old": old, "new": new})
     return FOUND
 
@@ -85,7 +61,7 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> int:
 @answering
 def stats(gallery: str | None, as_json: bool) -> int:
     """The gallery in numbers, with the threshold in use for each encoder."""
-    opened = open_existing(gallery)
+    opened = options.existing_gallery(gallery)
     numbers = opened.stats()
     points = {encoder: opened.operating_point(encoder) for encoder in numbers.templates}
     kept = {encoder: asdict(point) for encoder, point in points.items() if point}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from facerec.gallery.store import Gallery
     from facerec.recognition import Recognizer
 
 gallery = click.option(
@@ -36,3 +37,11 @@ def recognizer(gallery: str | None, *, create: bool = False, **parts: Any) -> Re
     from facerec.settings import default_gallery
 
     return Recognizer.open(open_gallery(gallery or default_gallery(), create), **parts)
+
+
+def existing_gallery(where: str | None) -> Gallery:
+    """The named or default gallery, which must be there."""
+    from facerec.gallery import open_gallery
+    from facerec.settings import default_gallery
+
+    return open_gallery(where or default_gallery(), create=False)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from facerec.cnn.networks import NETWORKS, Network, create
+from facerec.cnn.networks import create, published
 from facerec.cnn.preparation import Preparation, plain
 from facerec.cnn.pretrained import open_classifier
 from facerec.cnn.transfer import LoadReport, begin_head, load_fitting
@@ -114,7 +114,7 @@ def train_classifier(
 
 def begin(settings: ClassifierSettings, classes: int) -> tuple[nn.Module, Preparation, LoadReport | None]:
     """The network, with fresh weights or with all that fit of a file's: the head is new where classes differ."""
-    channels = settings.channels or published(settings).channels
+    channels = settings.channels or published(settings.net).channels
     net = create(settings.net, classes, channels)
     if not settings.start:
         return net, plain(side_of(settings), channels), None
@@ -126,16 +126,9 @@ def begin(settings: ClassifierSettings, classes: int) -> tuple[nn.Module, Prepar
     return net, prepare, loaded
 
 
-def published(settings: ClassifierSettings) -> Network:
-    """What the publishers say of the network. Raises InvalidInput for an unknown one."""
-    if settings.net not in NETWORKS:
-        raise InvalidInput(f"no network {settings.net!r}; known: {', '.join(NETWORKS)}")
-    return NETWORKS[settings.net]
-
-
 def side_of(settings: ClassifierSettings) -> int:
-    """Side of the input, pixels."""
-    return settings.side or published(settings).size
+    """Side of the input, pixels. Raises InvalidInput for an unknown network."""
+    return settings.side or published(settings.net).size
 
 
 def keep(outcome: Outcome, network: str, out: Path) -> None:

@@ -27,9 +27,10 @@ def classify(net: str, photo: Path, top: int, weights: tuple[Path, ...], ten_cro
     """
     from facerec import images
     from facerec.cnn.classifier import averaged, best
+    from facerec.cnn.preparation import ANY_SIZE
     from facerec.cnn.pretrained import open_classifier
 
-    image = images.load(photo)
+    image = images.load(photo, ANY_SIZE)
     members = [open_classifier(net, path) for path in weights or (None,)]
     answer = averaged([member.over_ten_crops(image) if ten_crops else member(image) for member in members])
     for guess in best(answer, members[0].names, top):

@@ -10,6 +10,7 @@ import click
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, note, say
 from facerec.cli.cnn_arithmetic import taking
+from facerec.cli.progress import Counter, bar
 
 if TYPE_CHECKING:
     from facerec.cnn.visualise import Sight
@@ -19,10 +20,13 @@ out = click.option("--out", type=options.pictures, required=True, metavar="FILE"
 layer = click.option("--layer", required=True, metavar="NAME", help="As `facerec cnn summary` names it.")
 network = taking(
     click.option("--net", required=True, metavar="NAME", help="A network, as in `facerec cnn summary`."),
-    click.option("--weights", type=options.pictures, metavar="FILE", help="Its weights, safetensors."),
-    click.option("--classes", type=int, help="Default: as published."),
-    click.option("--channels", type=int, help="Default: as published."),
-)
+    click.option(
+        "--weights", type=options.pictures, metavar="FILE", help="Its weights: safetensors, npz or a published .pth.",
+    ),
+    click.option("--published", is_flag=True, help="The published weights, as `facerec cnn classify` fetches them."),
+    click.option("--classes", type=int, help="Where the file does not say.  [default: as published]"),
+    click.option("--channels", type=int, help="Where the file does not say.  [default: as published]"),
+)  # fmt: skip
 
 
 @click.group()
@@ -37,11 +41,10 @@ def show() -> None:
 @answering
 def edges(picture: Path, names: tuple[str, ...], out: Path, as_json: bool) -> int:
     """The vertical and horizontal edges of PICTURE, as plain, Sobel and Scharr filters find them."""
-    from facerec import images
     from facerec.cnn.filters import FILTERS, edge_maps
     from facerec.cnn.paint import sheet, signed
 
-    maps = edge_maps(images.load(picture), names or tuple(FILTERS))
+    maps = edge_maps(loaded(picture), names or tuple(FILTERS))
     return saved(sheet([signed(found) for found in maps.values()], 2), out, as_json, filters=list(maps))
 
 
@@ -66,10 +69,9 @@ def filters(out: Path, as_json: bool, **named: Any) -> int:
 @answering
 def maps(picture: Path, layer: str, count: int, out: Path, as_json: bool, **named: Any) -> int:
     """The feature maps that a layer makes of PICTURE, each from black to white."""
-    from facerec import images
     from facerec.cnn.visualise import feature_maps, paint_maps
 
-    found = feature_maps(look(**named), layer, images.load(picture))
+    found = feature_maps(look(**named), layer, loaded(picture))
     return saved(paint_maps(found[:count]), out, as_json, maps=len(found))
 
 
@@ -83,9 +85,12 @@ def maps(picture: Path, layer: str, count: int, out: Path, as_json: bool, **name
 @answering
 def patches(folder: Path, layer: str, unit: int, count: int, out: Path, as_json: bool, **named: Any) -> int:
     """The patches of the pictures in FOLDER that excite one unit most, best first, one of each picture."""
-    from facerec.cnn.visualise import exciting_patches, paint_patches, pictures_in
+    from facerec import images
+    from facerec.cnn.visualise import exciting_patches, opened, paint_patches
 
-    found = exciting_patches(look(**named), layer, unit, pictures_in(folder), count)
+    sight, paths = look(**named), images.find(folder)
+    pictures = opened(bar(paths, len(paths), "looking"), folder, lambda reason: note(f"left out: {reason}"))
+    found = exciting_patches(sight, layer, unit, pictures, count)
     facts = [{"source": patch.source, "box": patch.box, "activation": patch.activation} for patch in found]
     return saved(paint_patches(found), out, as_json, patches=facts)
 
@@ -94,29 +99,48 @@ def patches(folder: Path, layer: str, unit: int, count: int, out: Path, as_json:
 @click.argument("picture", type=options.pictures)
 @network
 @click.option("--class", "label", type=int, help="Default: the one that the network predicts.")
-@click.option("--square", type=int, default=48, show_default=True, help="Side of the covering square, pixels.")
-@click.option("--stride", type=int, default=8, show_default=True, help="From one position to the next, pixels.")
+@click.option(
+    "--square", type=click.IntRange(1), default=48, show_default=True, help="Side of the covering square, pixels."
+)
+@click.option("--stride", type=click.IntRange(1), default=8, show_default=True, help="From one position to the next.")
 @out
 @answering
 def occlusion(
     picture: Path, label: int | None, square: int, stride: int, out: Path, as_json: bool, **named: Any
 ) -> int:
     """Where in PICTURE a class is seen: it glows where a grey square costs the class most."""
-    from facerec import images
     from facerec.cnn import visualise
 
-    seen = visualise.occlusion(look(**named), images.load(picture), square, stride, label)
-    facts = {"class": seen.label, "probability": seen.share, "lowest": float(seen.shares.min())}
+    sight = look(**named)
+    with Counter("covering") as progress:
+        seen = visualise.occlusion(sight, loaded(picture), square, stride, label, progress=progress)
+    name = sight.names[seen.label] if sight.names else str(seen.label)
+    note(f"class {name}: {seen.share:.0%}, and {seen.shares.min():.0%} where it is covered worst")
+    facts = {"class": seen.label, "name": name, "probability": seen.share, "lowest": float(seen.shares.min())}
     return saved(visualise.paint_occlusion(seen), out, as_json, **facts)
 
 
-def look(net: str, weights: Path | None, classes: int | None, channels: int | None) -> Sight:
-    """The network that the options describe."""
-    from facerec.cnn.visualise import look_into_network
+def look(net: str, weights: Path | None, published: bool, classes: int | None, channels: int | None) -> Sight:
+    """The network that the options describe. Raises InvalidInput for two sources of weights."""
+    from facerec.cnn.pretrained import open_classifier
+    from facerec.cnn.visualise import Sight, look_into_fresh
+    from facerec.errors import InvalidInput
 
-    if weights is None:
-        note("these weights are fresh and have learned nothing: give --weights FILE")
-    return look_into_network(net, weights, classes, channels)
+    if published and weights:
+        raise InvalidInput("give --weights FILE or --published, not both")
+    if published or weights:
+        found = open_classifier(net, weights, classes, channels)
+        return Sight(found.net, found.preparation, found.names)
+    note("these weights are fresh and have learned nothing: give --weights FILE, or --published")
+    return look_into_fresh(net, classes, channels)
+
+
+def loaded(picture: Path) -> Image:
+    """A picture of any size."""
+    from facerec import images
+    from facerec.cnn.preparation import ANY_SIZE
+
+    return images.load(picture, ANY_SIZE)
 
 
 def saved(picture: Image, out: Path, as_json: bool, **facts: Any) -> int:

@@ -11,7 +11,11 @@ from torch.nn import functional as F
 
 from facerec.cnn.filters import LUMA
 from facerec.errors import InvalidInput
+from facerec.images import Limits
 from facerec.records import Image
+
+ANY_SIZE = Limits(shortest=1)
+"""What pictures of things may measure: unlike a face, a digit can be seen in few pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,10 @@ class Preparation:
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
-        if len(self.means) not in (1, 3) or len(self.means) != len(self.deviations):
-            raise InvalidInput(f"a picture has 1 or 3 channels with a mean and a deviation, not {self.means}")
+        if len(self.means) not in (1, 3):
+            raise InvalidInput(f"a picture has 1 or 3 channels, and not {len(self.means)}")
+        if len(self.means) != len(self.deviations):
+            raise InvalidInput(f"{len(self.means)} means and {len(self.deviations)} deviations: give one a channel")
         if not 0 < self.crop <= self.resize:
             raise InvalidInput(f"a square of {self.crop} pixels cannot be cut from a side of {self.resize}")
 
@@ -83,6 +89,13 @@ def middle(levels: Tensor, side: int) -> Tensor:
     """The square in the middle: (..., H, W) -> (..., side, side)."""
     top, left = (round((length - side) / 2) for length in levels.shape[-2:])
     return levels[..., top : top + side, left : left + side]
+
+
+def squared(image: Image, side: int) -> Image:
+    """The middle square of a picture, resized: (H, W, 3) -> (side, side, 3) uint8."""
+    levels = middle(resized(image, plain(side, 3)), side)
+    square: Image = levels.permute(1, 2, 0).byte().numpy()
+    return square
 
 
 IMAGENET = Preparation(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from facerec.cache.download import fetch
 from facerec.cache.kept import cache_folder
 from facerec.cnn import imagenet
 from facerec.cnn.classifier import Classifier
-from facerec.cnn.networks import NETWORKS, create
+from facerec.cnn.networks import create, published
 from facerec.cnn.networks.keys import RENAMINGS, renamed
 from facerec.cnn.preparation import CAFFE, CENTRED, IMAGENET, Preparation, plain
 from facerec.cnn.weight_files import State, read_published, read_state
@@ -67,22 +66,28 @@ PUBLISHED: dict[str, Published] = {
 TRUSTED = {entry.digest: entry.file for entry in PUBLISHED.values()}
 
 
-def open_classifier(name: str, weights: Path | None = None) -> Classifier:
+def open_classifier(
+    name: str, weights: Path | None = None, classes: int | None = None, channels: int | None = None
+) -> Classifier:
     """The named network with its published weights, fetched once into the cache, or with those of a file.
 
-    A file may hold our names of the weights, torchvision's, or for SqueezeNet its authors'. Raises InvalidInput for
-    an unknown network or weights of another one, MissingPart where the weights are not here and cannot be fetched.
+    A file may hold our names of the weights, torchvision's, or for SqueezeNet its authors'; one that
+    `facerec cnn train` wrote knows its classes and channels, any other has those that are given, or the published.
+    Raises InvalidInput for an unknown network or weights that do not fit it, MissingPart where the weights are not
+    here and cannot be fetched.
     """
-    if name not in NETWORKS:
-        raise InvalidInput(f"no network {name!r}; known: {', '.join(NETWORKS)}")
+    entry = published(name)
+    shape = (entry.classes if classes is None else classes, entry.channels if channels is None else channels)
     if weights is None:
-        return published_classifier(name)
+        return foreign_classifier(name, *fetched(name), *shape)
     state, facts = read_state(weights, TRUSTED)
-    return own_classifier(name, state, facts, weights) if facts else foreign_classifier(name, state, str(weights))
+    if facts:
+        return own_classifier(name, state, facts, weights)
+    return foreign_classifier(name, state, str(weights), *shape)
 
 
-def published_classifier(name: str) -> Classifier:
-    """The named network with torchvision's weights. Raises MissingPart, with what to do, where there are none."""
+def fetched(name: str) -> tuple[State, str]:
+    """torchvision's weights, and its file's name. Raises MissingPart, with what to do, where there are none."""
     entry = PUBLISHED.get(name)
     if entry is None:
         raise MissingPart(
@@ -96,17 +101,18 @@ def published_classifier(name: str) -> Classifier:
             f"{error}. Get that file on a machine with a network, and give it as --weights {entry.file}, or put it at "
             f"{place}"
         ) from error
-    return foreign_classifier(name, read_published(content, entry.digest, entry.file), entry.file)
+    return read_published(content, entry.digest, entry.file), entry.file
 
 
-def foreign_classifier(name: str, state: State, source: str) -> Classifier:
+def foreign_classifier(name: str, state: State, source: str, classes: int, channels: int) -> Classifier:
     """Weights that nothing but their names tells of: the first way of naming that fits the network is theirs."""
-    expected = create_empty(name).state_dict()
-    for spelling, preparation in spellings(name):
+    with torch.device("meta"):
+        expected = create(name, classes, channels).state_dict()
+    for spelling, preparation in spellings(name, channels):
         found = spelling(state)
         if found is not None and fits(found, expected):
-            return classifier_of(name, found, preparation, names_of(NETWORKS[name].classes), NETWORKS[name].channels)
-    raise InvalidInput(f"{source} holds no weights of {name} for {NETWORKS[name].classes} classes")
+            return classifier_of(name, found, preparation, names_of(classes), channels)
+    raise InvalidInput(f"{source} holds no weights of {name} for {classes} classes and {channels} channels")
 
 
 def own_classifier(name: str, state: State, facts: dict[str, Any], path: Path) -> Classifier:
@@ -139,12 +145,6 @@ def names_of(classes: int) -> tuple[str, ...]:
     return imagenet.class_names() if classes == imagenet.CLASSES else tuple(map(str, range(classes)))
 
 
-def create_empty(name: str) -> nn.Module:
-    """The network as published, with shapes and no values."""
-    with torch.device("meta"):
-        return create(name, NETWORKS[name].classes, NETWORKS[name].channels)
-
-
 def fits(state: State, expected: dict[str, torch.Tensor]) -> bool:
     """Whether every weight of the network is there in its shape, and nothing else; counters of batches may lack."""
     counters = {key for key in expected if key.endswith("num_batches_tracked")}
@@ -156,19 +156,18 @@ def fits(state: State, expected: dict[str, torch.Tensor]) -> bool:
 Spelling = Callable[[State], State | None]
 
 
-def spellings(name: str) -> list[tuple[Spelling, Preparation]]:
+def spellings(name: str, channels: int) -> list[tuple[Spelling, Preparation]]:
     """Whose names a file's weights may bear, and how pictures are prepared for weights that bear them.
 
-    Weights under our own names that say nothing of themselves take levels 0..1, as in `facerec cnn show`.
+    Weights under our own names that say nothing of themselves take levels 0..1, as fresh ones do.
     """
-    entry = NETWORKS[name]
     ways: list[tuple[Spelling, Preparation]] = []
     if name == "squeezenet":
         ways.append((caffe_squeezenet, CAFFE))
     theirs = PUBLISHED[name].preparation if name in PUBLISHED else IMAGENET
     if name in RENAMINGS and RENAMINGS[name].publisher == "torchvision":
         ways.append((lambda state: renamed(name, state), theirs))
-    ways.append((dict, plain(entry.size, entry.channels)))
+    ways.append((dict, plain(published(name).size, channels)))
     return ways
 
 
@@ -181,4 +180,6 @@ def caffe_squeezenet(state: State) -> State | None:
     theirs = [f"{layer}.{kind}" for layer in ("conv1", *fires, "conv_final") for kind in ("weight", "bias")]
     if sorted(theirs) != sorted(state):
         return None
-    return {ours: state[key] for ours, key in zip(create_empty("squeezenet").state_dict(), theirs, strict=True)}
+    with torch.device("meta"):
+        ours = create("squeezenet").state_dict()
+    return {key: state[their] for key, their in zip(ours, theirs, strict=True)}

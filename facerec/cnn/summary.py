@@ -9,7 +9,7 @@ from torch import nn
 
 from facerec.cnn.arithmetic import Shape
 from facerec.cnn.memory import inference_memory, training_memory
-from facerec.cnn.networks import NETWORKS, create
+from facerec.cnn.networks import create, published
 from facerec.cnn.receptive_field import ReceptiveField
 from facerec.cnn.trace import Call, trace
 from facerec.errors import InvalidInput
@@ -80,10 +80,8 @@ def summarise_network(
 
     Raises InvalidInput for an unknown name, or an input that does not suit.
     """
-    published = NETWORKS.get(name)
-    if published is None:
-        raise InvalidInput(f"no network {name!r}; known: {', '.join(NETWORKS)}")
-    channels = published.channels if channels is None else channels
+    entry = published(name)
+    channels = entry.channels if channels is None else channels
     with torch.device("meta"):
-        net = create(name, published.classes if classes is None else classes, channels)
-    return summarise(net, (channels, *(sizes or (published.size, published.size))))
+        net = create(name, entry.classes if classes is None else classes, channels)
+    return summarise(net, (channels, *(sizes or (entry.size, entry.size))))

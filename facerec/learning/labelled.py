@@ -9,12 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from facerec import images
-from facerec.cnn.preparation import middle, plain, resized
+from facerec.cnn.preparation import ANY_SIZE, squared
 from facerec.errors import BadImage, InvalidInput, MissingPart
-from facerec.records import Image, Int64
-
-SMALL = images.Limits(shortest=1)
-"""A picture of a digit may be smaller than one that must hold a face."""
+from facerec.records import Int64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +50,7 @@ def read_labelled(place: Path, side: int, names: Sequence[str] = ()) -> Labelled
     pixels, labels, refused = [], [], []
     for path, name in named:
         try:
-            pixels.append(squared(images.load(path, SMALL), side))
+            pixels.append(squared(images.load(path, ANY_SIZE), side))
             labels.append(known.index(name))
         except (BadImage, MissingPart, InvalidInput) as error:
             refused.append((str(path), str(error)))
@@ -85,13 +82,6 @@ def in_list(place: Path) -> Iterator[tuple[Path, str]]:
             if not path:
                 raise InvalidInput(f"{place}, line {number}: {line!r} is not `path label`")
             yield place.parent / path.strip(), label
-
-
-def squared(image: Image, side: int) -> Image:
-    """The middle square of a picture: (H, W, 3) -> (side, side, 3) uint8."""
-    levels = middle(resized(image, plain(side, 3)), side)
-    square: Image = levels.permute(1, 2, 0).byte().numpy()
-    return square
 
 
 def held_out(labels: Int64, share: float, rng: np.random.Generator) -> tuple[Int64, Int64]:

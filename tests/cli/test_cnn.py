@@ -182,7 +182,8 @@ def test_fresh_weights_are_named(tmp_path: Path) -> None:
         ("summary resnet50 --input 10 10", "at least 32x32"),
         ("summary squeezenet --channels 0", "at least one class and one channel"),
         ("show filters --net nothing --out f.png", "no network 'nothing'"),
-        ("show filters --net lenet5_modern --weights missing.safetensors --out f.png", "no weights at missing"),
+        ("show filters --net lenet5_modern --weights missing.safetensors --out f.png", "no weights at 'missing."),
+        ("show filters --net lenet5_modern --weights f.npz --published --out f.png", "not both"),
         ("show filters --net lenet5_modern --out f.gif", "must end in"),
         ("show edges missing.png --out f.png", "'missing.png' cannot be read"),
         ("show edges CHINA --filter canny --out f.png", "no filter 'canny'; known: vertical, "),
@@ -200,7 +201,7 @@ def test_weights_of_another_network_are_refused(lenet: Path, tmp_path: Path) -> 
         "show", "filters", "--net", "lenet5_modern", "--classes", 3, "--weights", lenet, "--out", tmp_path / "f.png"
     )
     assert ended.exit_code == 2
-    assert "another network or number of classes" in ended.stderr
+    assert "holds no weights of lenet5_modern for 3 classes" in ended.stderr
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(lenet.read_bytes()[:1000])
     ended = run("show", "filters", "--net", "lenet5_modern", "--weights", torn, "--out", tmp_path / "f.png")

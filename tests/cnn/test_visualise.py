@@ -1,20 +1,24 @@
 """Networks made by hand, of which one knows what they see."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from facerec import images
 from facerec.cnn.filters import FILTERS, cross_correlate, grey
+from facerec.cnn.preparation import CAFFE
 from facerec.cnn.visualise import (
     Sight,
-    as_input,
     exciting_patches,
     feature_maps,
     first_filters,
-    fitted,
     look_into,
     occlusion,
+    opened,
     paint_filters,
     paint_maps,
     paint_occlusion,
@@ -56,24 +60,40 @@ class BrightCorner(nn.Module):
 def test_a_picture_is_cut_to_the_square_in_the_middle() -> None:
     wide = np.zeros((SIZE, SIZE + 10, 3), np.uint8)
     wide[:, :5], wide[:, -5:] = 255, 255
-    assert fitted(wide, SIZE).shape == (SIZE, SIZE, 3)
-    assert not fitted(wide, SIZE).any()
+    square = look_into(nn.Identity(), SIZE).fitted(wide)
+    assert square.shape == (SIZE, SIZE, 3)
+    assert not square.any()
 
 
 def test_a_picture_is_made_as_large_as_the_network_takes_it() -> None:
     checks = np.indices((8 * SIZE, 8 * SIZE)).sum(axis=0) % 2 * 255
-    small = fitted(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8), SIZE)
+    small = look_into(nn.Identity(), SIZE).fitted(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))
     assert small.shape == (SIZE, SIZE, 3)
     assert np.abs(small.astype(int) - 127).max() <= 1  # no moire: every pixel is the mean of many
 
 
 def test_levels_reach_the_network_as_shares() -> None:
     picture = np.full((2, 2, 3), (255, 0, 51), np.uint8)
-    assert as_input(picture, 3)[0, :, 0, 0].tolist() == pytest.approx([1, 0, 0.2])
-    assert as_input(picture, 1).shape == (1, 1, 2, 2)
-    assert as_input(picture, 1)[0, 0, 0, 0].item() == pytest.approx(grey(picture)[0, 0])
-    with pytest.raises(InvalidInput, match="this network takes 4"):
-        as_input(picture, 4)
+    colour, one = (look_into(nn.Identity(), 2, channels).input(picture) for channels in (3, 1))
+    assert colour[0, :, 0, 0].tolist() == pytest.approx([1, 0, 0.2])
+    assert one.shape == (1, 1, 2, 2)
+    assert one[0, 0, 0, 0].item() == pytest.approx(grey(picture)[0, 0])
+    with pytest.raises(InvalidInput, match="1 or 3 channels, and not 4"):
+        look_into(nn.Identity(), 2, 4)
+
+
+def test_weights_are_looked_into_with_their_own_preparation() -> None:
+    picture = np.full((9, 9, 3), (255, 0, 51), np.uint8)
+    seen = Sight(nn.Identity(), replace(CAFFE, resize=9, crop=9)).input(picture)
+    assert seen[0, :, 0, 0].tolist() == [51 - 104, 0 - 117, 255 - 123]
+
+
+def test_a_picture_of_a_folder_that_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> None:
+    images.save(stars((1, 1)), tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    told: list[str] = []
+    assert [name for name, _ in opened(images.find(tmp_path), tmp_path, told.append)] == ["a.png"]
+    assert len(told) == 1 and "b.png" in told[0]
 
 
 def test_filters_come_out_as_they_went_in(edges: Sight) -> None:
@@ -203,13 +223,15 @@ def test_the_slow_way_agrees_at_one_position() -> None:
     rng = np.random.default_rng(3)
     picture = rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     sight = look_into(BrightCorner(), SIZE)
-    seen = occlusion(sight, picture, square=5, stride=3, batch=4)
+    heard: list[tuple[int, int]] = []
+    seen = occlusion(sight, picture, square=5, stride=3, batch=4, progress=lambda *done: heard.append(done))
+    assert heard == [(done, 49) for done in (*range(4, 49, 4), 49)]
     covered = picture.copy()
     covered[9:14, 3:8] = 128
     with torch.no_grad():
-        expected = sight.net(as_input(covered, 3)).softmax(dim=1)[0, seen.label]
+        expected = sight.net(sight.input(covered)).softmax(dim=1)[0, seen.label]
     assert seen.shares[3, 1] == pytest.approx(expected.item())
-    assert seen.label == int(sight.net(as_input(picture, 3)).argmax())
+    assert seen.label == int(sight.net(sight.input(picture)).argmax())
 
 
 def test_the_glow_lies_on_what_the_class_needs() -> None:

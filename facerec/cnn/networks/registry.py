@@ -81,8 +81,14 @@ def create(name: str, classes: int = 1000, channels: int = 3) -> nn.Module:
 
     Raises InvalidInput for an unknown name, listing the known ones, and for fewer than one class or channel.
     """
-    if name not in NETWORKS:
-        raise InvalidInput(f"no network {name!r}; known: {', '.join(NETWORKS)}")
+    entry = published(name)
     if classes < 1 or channels < 1:
         raise InvalidInput(f"a network needs at least one class and one channel, got {classes} and {channels}")
-    return NETWORKS[name].build(classes, channels)
+    return entry.build(classes, channels)
+
+
+def published(name: str) -> Network:
+    """What its publishers say of the named network. Raises InvalidInput for an unknown name, listing the known."""
+    if name not in NETWORKS:
+        raise InvalidInput(f"no network {name!r}; known: {', '.join(NETWORKS)}")
+    return NETWORKS[name]

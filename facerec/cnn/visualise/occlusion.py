@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,21 @@ import torch
 from numpy.typing import NDArray
 
 from facerec.cnn.arithmetic import Window, output_size
+from facerec.cnn.classifier import probabilities
 from facerec.cnn.paint import enlarged, heat, rgb
-from facerec.cnn.visualise.sight import Sight, fitted
+from facerec.cnn.visualise.sight import Sight
 from facerec.errors import InvalidInput
 from facerec.records import Image
 
 Float32 = NDArray[np.float32]
 GREY = 128
 """Level of the square that covers."""
+Progress = Callable[[int, int], None]
+"""Hears how many of all positions are done."""
+
+
+def silent(done: int, total: int) -> None:
+    """The default: say nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,28 +48,32 @@ class Occlusion:
 
 
 def occlusion(
-    sight: Sight, image: Image, square: int, stride: int, label: int | None = None, batch: int = 16
+    sight: Sight,
+    image: Image,
+    square: int,
+    stride: int,
+    label: int | None = None,
+    batch: int = 16,
+    progress: Progress = silent,
 ) -> Occlusion:
     """Cover a picture with a grey square at every position; `label` None is the class that the network predicts.
 
     The square is in pixels of the picture in the network's size and never hangs over its edge. Raises InvalidInput
     when it does not fit, or for an unknown class.
     """
-    picture = fitted(image, sight.size)
+    picture = sight.fitted(image)
     side = output_size(sight.size, Window(square, stride))
-    plain = probabilities(sight, [picture])[0]
+    plain = shares_of(sight, [picture])[0]
     label = int(plain.argmax()) if label is None else label
     if not 0 <= label < len(plain):
         raise InvalidInput(f"this network has classes 0 to {len(plain) - 1}; got {label}")
     places = positions(sight.size, square, stride)
-    parts = [places[first : first + batch] for first in range(0, len(places), batch)]
-    shares = np.concatenate([covered_shares(sight, picture, part, square)[:, label] for part in parts])
+    shares = np.zeros(len(places), np.float32)
+    for first in range(0, len(places), batch):
+        part = [covered(picture, place, square) for place in places[first : first + batch]]
+        shares[first : first + batch] = shares_of(sight, part)[:, label]
+        progress(first + len(part), len(places))
     return Occlusion(picture, label, float(plain[label]), shares.reshape(side, side), square, stride)
-
-
-def covered_shares(sight: Sight, picture: Image, places: list[tuple[int, int]], square: int) -> Float32:
-    """Probabilities with the square at each of some places: (N, classes)."""
-    return probabilities(sight, [covered(picture, place, square) for place in places])
 
 
 def positions(side: int, square: int, stride: int) -> list[tuple[int, int]]:
@@ -77,11 +89,9 @@ def covered(picture: Image, place: tuple[int, int], square: int) -> Image:
     return copy
 
 
-def probabilities(sight: Sight, pictures: list[Image]) -> Float32:
+def shares_of(sight: Sight, pictures: list[Image]) -> Float32:
     """What the network makes of pictures of its size: (N, classes), rows that add up to 1."""
-    with torch.no_grad():
-        logits = sight.net(torch.cat([sight.prepare(picture) for picture in pictures]))
-    shares: Float32 = logits.softmax(dim=1).numpy()
+    shares: Float32 = probabilities(sight.net, torch.cat([sight.prepared(picture) for picture in pictures])).numpy()
     return shares
 
 

@@ -13,7 +13,7 @@ from facerec.cnn.paint import enlarged, sheet
 from facerec.cnn.receptive_field import ReceptiveField
 from facerec.cnn.summary import fields_at
 from facerec.cnn.visualise.layers import columns_for, output_of
-from facerec.cnn.visualise.sight import Sight, fitted
+from facerec.cnn.visualise.sight import Sight
 from facerec.errors import InvalidInput
 from facerec.records import Image
 
@@ -44,7 +44,7 @@ def exciting_patches(
     Each is as large as the layer's receptive field, as far as that lies inside the picture. `pictures` are pairs
     of a name and a picture of any size. Raises InvalidInput for an unknown layer or unit, and for no picture.
     """
-    fields = fields_at(sight.net, layer, (sight.channels, sight.size, sight.size))
+    fields = fields_at(sight.net, layer, sight.input_shape)
     found = [best_patch(sight, layer, unit, fields, source, image) for source, image in pictures]
     if not found:
         raise InvalidInput("there is no picture to take patches from")
@@ -55,8 +55,8 @@ def best_patch(
     sight: Sight, layer: str, unit: int, fields: tuple[ReceptiveField, ...], source: str, image: Image
 ) -> Patch:
     """Where in a picture the unit answers most."""
-    square = fitted(image, sight.size)
-    output = output_of(sight.net, layer, sight.prepare(square))[0]
+    square = sight.fitted(image)
+    output = output_of(sight.net, layer, sight.prepared(square))[0]
     if not 0 <= unit < len(output):
         raise InvalidInput(f"layer {layer!r} has {len(output)} units, 0 to {len(output) - 1}; got {unit}")
     answers = output[unit].reshape(output.shape[1:] or (1,))

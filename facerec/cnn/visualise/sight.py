@@ -2,62 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from facerec.cnn.filters import LUMA
-from facerec.errors import InvalidInput
+from facerec.cnn.networks import create, published
+from facerec.cnn.preparation import Preparation, plain, squared
 from facerec.records import Image
 
-Prepare = Callable[[Image], Tensor]
-"""A picture of the network's size, (S, S, 3) levels -> (1, C, S, S) float32; values change, places do not."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """A network in evaluation mode and how pictures reach it.
-
-    size     side of its input, pixels
-    prepare  from a picture of that size to its input
-    """
+    """A network in evaluation mode, how pictures reach it, and what its classes are called, where that is known."""
 
     net: nn.Module
-    size: int
-    channels: int
-    prepare: Prepare
+    preparation: Preparation
+    names: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Side of the network's input, pixels."""
+        return self.preparation.crop
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Of one picture as the network takes it: (C, size, size)."""
+        return (len(self.preparation.means), self.size, self.size)
+
+    def fitted(self, image: Image) -> Image:
+        """The largest square around the middle, in the network's size: (H, W, 3) -> (size, size, 3)."""
+        return squared(image, self.size)
+
+    def prepared(self, square: Image) -> Tensor:
+        """A picture of the network's size: (size, size, 3) -> (1, C, size, size); values change, places do not."""
+        levels = torch.from_numpy(square.copy()).permute(2, 0, 1).float()
+        return self.preparation.normalised(levels)[None]
 
     def input(self, image: Image) -> Tensor:
         """Any picture as the network's input: (H, W, 3) -> (1, C, size, size)."""
-        return self.prepare(fitted(image, self.size))
+        return self.prepared(self.fitted(image))
 
 
-def look_into(net: nn.Module, size: int, channels: int = 3, prepare: Prepare | None = None) -> Sight:
-    """A network for looking into; levels reach it as 0..1 unless its weights ask for something else."""
-    return Sight(net.eval(), size, channels, prepare or (lambda image: as_input(image, channels)))
+def look_into(net: nn.Module, size: int, channels: int = 3) -> Sight:
+    """A network that takes levels as 0..1. Raises InvalidInput for anything but one or three channels."""
+    return Sight(net.eval(), plain(size, channels))
 
 
-def fitted(image: Image, size: int) -> Image:
-    """The largest square around the middle, in the network's size: (H, W, 3) -> (size, size, 3)."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = torch.from_numpy(image[top : top + side, left : left + side].copy()).permute(2, 0, 1)[None]
-    if side == size:
-        return image[top : top + side, left : left + side]
-    resized = nn.functional.interpolate(square.float(), (size, size), mode="bilinear", antialias=True)
-    levels: Image = resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
-    return levels
+def look_into_fresh(name: str, classes: int | None = None, channels: int | None = None) -> Sight:
+    """The named network in its published size, with weights that have learned nothing; None is as published.
 
-
-def as_input(image: Image, channels: int) -> Tensor:
-    """(H, W, 3) levels -> (1, channels, H, W) float32, 0..1; one channel is grey.
-
-    Raises InvalidInput for anything but one or three channels.
+    Raises InvalidInput for an unknown name.
     """
-    if channels not in (1, 3):
-        raise InvalidInput(f"a picture has 1 or 3 channels, this network takes {channels}")
-    values = torch.from_numpy(image.copy()).float().permute(2, 0, 1)[None] / 255
-    return values if channels == 3 else (values * torch.from_numpy(LUMA)[:, None, None]).sum(dim=1, keepdim=True)
+    entry = published(name)
+    channels = entry.channels if channels is None else channels
+    return look_into(create(name, entry.classes if classes is None else classes, channels), entry.size, channels)

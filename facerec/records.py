@@ -147,6 +147,7 @@ class OperatingPoint:
     subjects   how many people they were made from
     encoder    sha256 of the encoder's weights, hex
     evidence   what it was measured on, in words
+    extrapolated  True where the FMR is lower than the comparisons can show, and was read off a fitted tail
     """
 
     threshold: float
@@ -155,6 +156,7 @@ class OperatingPoint:
     subjects: int
     encoder: str
     evidence: str
+    extrapolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,10 +74,10 @@ def pipeline(embed: Embed | None = None) -> FacePipeline:
     return FacePipeline(look, cut, quality, embed or Embed())
 
 
-def points(*pairs: tuple[float, float]) -> OperatingPoints:
+def points(*pairs: tuple[float, float], encoder: str = ENCODER) -> OperatingPoints:
     """A table of (FMR, threshold)."""
     rows = [
-        MeasuredPoint(fmr, OperatingPoint(threshold, fmr, 10**6, 300, ENCODER, "a fake"), 0.1, 1000, 100, 100.0,
+        MeasuredPoint(fmr, OperatingPoint(threshold, fmr, 10**6, 300, encoder, "a fake"), 0.1, 1000, 100, 100.0,
                       Interval(fmr / 2, fmr * 2, 0.95), Interval(0.05, 0.2, 0.95))
         for fmr, threshold in pairs or ((0.01, 0.4), (1e-3, 0.5), (1e-4, 0.6))
     ]  # fmt: skip

@@ -9,7 +9,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.gallery.results import Refusal
+from facerec.gallery.results import Calibration, Refusal
+from facerec.metrics.scores import require_rate
 from facerec.records import DIM, OperatingPoint, Quality, Template, require_embeddings, require_float32
 
 NAME_LIMIT = 200
@@ -102,3 +103,11 @@ def require_operating_point(point: OperatingPoint) -> None:
         raise InvalidInput(f"an operating point needs a finite threshold and an FMR of 0 to 1, got {point}")
     if point.impostors < 1 or point.subjects < 1:
         raise InvalidInput(f"an operating point needs impostor comparisons behind it, got {point}")
+
+
+def require_calibration(encoder: str, calibration: Calibration) -> None:
+    """Raise InvalidInput unless the FPIR is a share and every threshold is one of this encoder."""
+    require_digest("encoder", encoder)
+    require_rate("a target FPIR", calibration.target_fpir)
+    if not calibration.points.rows or any(row.point.encoder != encoder for row in calibration.points.rows):
+        raise InvalidInput(f"a calibration needs thresholds that were measured for encoder {encoder[:12]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from facerec.errors import NotEnrolled
 from facerec.gallery.checks import QUALITY_FIELDS
 from facerec.gallery.codec import from_bytes
 from facerec.gallery.results import (
+    Calibration,
     FaceDetail,
     GalleryStats,
     StoredEmbeddings,
@@ -19,6 +21,7 @@ from facerec.gallery.results import (
     SubjectSummary,
 )
 from facerec.gallery.tables import (
+    CalibrationRow,
     FaceRow,
     MetaRow,
     OperatingPointRow,
@@ -26,6 +29,7 @@ from facerec.gallery.tables import (
     SubjectRow,
     TemplateRow,
 )
+from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import DIM, OperatingPoint
 
 ROWS_AT_ONCE = 8192
@@ -129,7 +133,20 @@ def operating_point(connection: Connection, encoder: str) -> OperatingPoint | No
     row = connection.execute(newest).first()
     if row is None:
         return None
-    return OperatingPoint(row.threshold, row.fmr, row.impostors, row.subjects, row.encoder, row.evidence)
+    stated = (row.threshold, row.fmr, row.impostors, row.subjects, row.encoder, row.evidence, row.extrapolated)
+    return OperatingPoint(*stated)
+
+
+def calibration(connection: Connection, encoder: str) -> Calibration | None:
+    """The newest thresholds for searches, and the FPIR that they are to keep."""
+    newest = (
+        select(CalibrationRow.target_fpir, CalibrationRow.points)
+        .where(CalibrationRow.encoder == encoder)
+        .order_by(CalibrationRow.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).first()
+    return None if row is None else Calibration(row.target_fpir, OperatingPoints.of(json.loads(row.points)))
 
 
 def _names(connection: Connection, subject: str | None) -> dict[int, str]:

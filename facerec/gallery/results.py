@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import Float32, Int64
 
 
@@ -134,3 +135,11 @@ class Refusal:
     image_sha256: str
     reason: str
     pipeline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What `identify` decides by in this gallery: the share of strangers who may get a name, and the thresholds."""
+
+    target_fpir: float
+    points: OperatingPoints

@@ -12,7 +12,13 @@ from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
 from facerec.gallery import integrity, reads, writes
-from facerec.gallery.checks import clean_name, clean_refusal, clean_template, require_operating_point
+from facerec.gallery.checks import (
+    clean_name,
+    clean_refusal,
+    clean_template,
+    require_calibration,
+    require_operating_point,
+)
 from facerec.gallery.connect import (
     connect_file,
     engine_at,
@@ -25,6 +31,7 @@ from facerec.gallery.connect import (
     writing,
 )
 from facerec.gallery.results import (
+    Calibration,
     EnrollResult,
     GalleryStats,
     Refusal,
@@ -112,6 +119,12 @@ class Gallery:
         with self._write() as write:
             writes.store_operating_point(write, point)
 
+    def save_calibration(self, encoder: str, calibration: Calibration) -> None:
+        """Store thresholds for searches; they are in use from now on. Raises InvalidInput for one that says nothing."""
+        require_calibration(encoder, calibration)
+        with self._write() as write:
+            writes.store_calibration(write, encoder, calibration)
+
     def subjects(self) -> list[SubjectSummary]:
         """Everybody enrolled, by name."""
         with self._read() as connection:
@@ -151,6 +164,11 @@ class Gallery:
         """The threshold in use for an encoder; None when none was measured."""
         with self._read() as connection:
             return reads.operating_point(connection, encoder)
+
+    def calibration(self, encoder: str) -> Calibration | None:
+        """The thresholds in use for searches with an encoder; None where this gallery has none of its own."""
+        with self._read() as connection:
+            return reads.calibration(connection, encoder)
 
     def problems(self) -> list[str]:
         """What is wrong with the gallery, one sentence each. Reads every row."""

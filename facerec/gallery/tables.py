@@ -1,6 +1,6 @@
 """The tables. Names of constraints are fixed, so that a migration can name what it drops.
 
-    subject 1--n face 1--n template          refusal   operating_point   audit_event   meta (one row)
+    subject 1--n face 1--n template     refusal   operating_point   calibration   audit_event   meta (one row)
 
 A subject is addressed by its name, and the name is unique: enrolling "Anna" twice must mean two pictures of one
 Anna, which nothing could tell from two Annas. People who share a name get different ones ("Anna, sales").
@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -168,6 +169,24 @@ class OperatingPointRow(Tables):
     impostors: Mapped[int]
     subjects: Mapped[int]
     evidence: Mapped[str] = mapped_column(Text)
+    extrapolated: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[datetime]
+
+
+class CalibrationRow(Tables):
+    """The thresholds that `identify` chooses from, as JSON, and the FPIR that it keeps. The newest is in use."""
+
+    __tablename__ = "calibration"
+    __table_args__ = (
+        CheckConstraint("length(encoder) = 64", name="encoder_length"),
+        CheckConstraint("target_fpir > 0 AND target_fpir < 1", name="target_fpir_is_a_share"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encoder: Mapped[str] = mapped_column(String(64), index=True)
+    target_fpir: Mapped[float]
+    points: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
 
 

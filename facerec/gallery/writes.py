@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -12,9 +13,10 @@ from sqlalchemy.sql.dml import ReturningInsert
 from facerec.errors import InvalidInput, NotEnrolled
 from facerec.gallery.checks import QUALITY_FIELDS
 from facerec.gallery.codec import from_bytes, to_bytes
-from facerec.gallery.results import Refusal
+from facerec.gallery.results import Calibration, Refusal
 from facerec.gallery.tables import (
     AuditEventRow,
+    CalibrationRow,
     FaceRow,
     MetaRow,
     OperatingPointRow,
@@ -140,6 +142,13 @@ def store_operating_point(write: Write, point: OperatingPoint) -> None:
     """Add a measured threshold; the one before it stays as history."""
     write.connection.execute(insert(OperatingPointRow).values(**asdict(point), created_at=write.at))
     write.record("operating_point")
+
+
+def store_calibration(write: Write, encoder: str, calibration: Calibration) -> None:
+    """Add thresholds for searches; those before them stay as history."""
+    content = {"target_fpir": calibration.target_fpir, "points": json.dumps(calibration.points.as_dict())}
+    write.connection.execute(insert(CalibrationRow).values(encoder=encoder, **content, created_at=write.at))
+    write.record("calibration")
 
 
 def subject_id_of(connection: Connection, name: str) -> int:

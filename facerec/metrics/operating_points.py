@@ -59,6 +59,7 @@ class MeasuredPoint:
     def of(cls, row: Mapping[str, Any]) -> MeasuredPoint:
         """From what `as_dict` gave. Raises InvalidInput for a row with something missing."""
         point_fields = OperatingPoint.__dataclass_fields__
+        row = {"extrapolated": False, **row}  # cards written before tails were fitted do not say
         try:
             return cls(
                 target=row["target_fmr"],

@@ -22,11 +22,12 @@ from facerec.gallery import open_gallery, schema
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.tables import Tables
 
+PUBLISHED = schema.REVISIONS
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{newest}"
 
 def upgrade():
     with op.batch_alter_table("subject", recreate="always") as subject:
@@ -63,9 +64,9 @@ def next_revision(tmp_path, monkeypatch):
     shutil.copytree(schema.scripts(), folder, ignore=shutil.ignore_patterns("__pycache__"))
 
     def publish(script: str = NEXT) -> None:
-        (folder / "versions" / "0002_next.py").write_text(script)
+        (folder / "versions" / "9999_next.py").write_text(script.replace("{newest}", PUBLISHED[-1]))
         monkeypatch.setattr(schema, "scripts", lambda: folder)
-        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+        monkeypatch.setattr(schema, "REVISIONS", (*PUBLISHED, "next"))
 
     return publish
 
@@ -135,7 +136,7 @@ def test_a_process_killed_half_way_leaves_the_old_gallery(gallery, path, make, h
 from pathlib import Path
 from facerec.gallery import open_gallery, schema
 schema.scripts = lambda: Path({str(schema.scripts())!r})
-schema.REVISIONS = ("0001", "0002")
+schema.REVISIONS = (*schema.REVISIONS, "next")
 open_gallery({str(path)!r})
 """
     done = subprocess.run([sys.executable, "-c", child], cwd=Path(__file__).parents[2], timeout=60)

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from facerec.errors import GalleryUnusable, InvalidInput, NotEnrolled
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import engine_at, reading, writing
-from facerec.gallery.results import Refusal
+from facerec.gallery.results import Calibration, Refusal
 from facerec.gallery.store import Gallery
 from facerec.records import OperatingPoint
+from tests import fakes
 
 NAMES = ["'; DROP TABLE subject; --", "%_", "مريم", "👩‍👩‍👧", 'a"b', "x" * 200, "<script>"]
 
@@ -315,3 +316,23 @@ def test_a_message_never_holds_sql_or_an_embedding(gallery, path, make):
     with pytest.raises(GalleryUnusable) as caught:
         gallery.enroll([make()])
     assert "SELECT" not in str(caught.value) and "b'" not in repr(caught.value.__cause__)
+
+
+def test_the_newest_calibration_of_an_encoder_counts(gallery, encoder, other_encoder):
+    old, new = (Calibration(target, fakes.points(encoder=encoder)) for target in (0.01, 0.003))
+    assert gallery.calibration(encoder) is None
+    gallery.save_calibration(encoder, old)
+    assert gallery.calibration(encoder) == old
+    gallery.save_calibration(encoder, new)
+    assert gallery.calibration(encoder) == new
+    assert gallery.calibration(other_encoder) is None
+
+
+def test_thresholds_of_another_encoder_are_not_stored(gallery, encoder, other_encoder):
+    for calibration in (
+        Calibration(0.01, fakes.points(encoder=other_encoder)),
+        Calibration(0.0, fakes.points(encoder=encoder)),
+    ):
+        with pytest.raises(InvalidInput):
+            gallery.save_calibration(encoder, calibration)
+    assert gallery.calibration(encoder) is None

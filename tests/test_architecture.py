@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "facerec"
 FLOORS = [
-    "errors version",
+    "errors version failpoint",
     "records digest replacing",
     "settings images geometry runtime cache plots pages",
     "cnn metrics",

@@ -10,6 +10,7 @@ from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, say
 from facerec.cli.gallery_leaving import remove
 
+
 @click.group()
 def gallery() -> None:
     """Look at a gallery and change who is in it."""

@@ -191,6 +191,11 @@ class AverageTo(nn.Module):
         return f"side={self.side}"
 
 
+def halve() -> nn.MaxPool2d:
+    """Overlapping 3x3 max pooling by 2 that keeps the last row and column."""
+    return nn.MaxPool2d(3, stride=2, ceil_mode=True)
+
+
 class GlobalAveragePool(nn.Sequential):
     """The mean of each channel: (B, C, H, W) -> (B, C)."""
 

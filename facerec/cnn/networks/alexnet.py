@@ -3,7 +3,7 @@
 Input 227x227 (the paper says 224, its arithmetic 227). "60 million parameters": 60,965,224, as in Caffe's copy.
 Its channels run in two halves where the authors had two graphics cards, which are groups of 2 here.
 
-`AlexNetOneTower` is the variant of Krizhevsky, "One weird trick for parallelizing convolutional neural networks",
+`alexnet_one_tower` is the variant of Krizhevsky, "One weird trick for parallelizing convolutional neural networks",
 2014: input 224x224, one tower, no response normalisation, 61,100,840 parameters. torchvision calls it AlexNet.
 """
 
@@ -34,28 +34,15 @@ def dense_layers(classes: int) -> nn.Sequential:
 
 
 class AlexNet(nn.Module):
-    """(B, channels, 227, 227) -> (B, classes); at other sizes from 67 on the last map is resampled to 6x6."""
+    """Convolutions, three dense layers: (B, channels, H, W) -> (B, classes), from `smallest` x `smallest` on.
 
-    def __init__(self, classes: int = 1000, channels: int = 3):
+    The dense layers stand on a map of 6x6: one of another size is resampled.
+    """
+
+    def __init__(self, features: nn.Sequential, smallest: int, classes: int, channels: int):
         super().__init__()
-        self.entrance = Entrance(channels, 67)
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, 96, 11, stride=4),  # (B, 96, 55, 55)
-            nn.ReLU(inplace=True),
-            response_norm(),
-            nn.MaxPool2d(3, stride=2),  # (B, 96, 27, 27), overlapping
-            nn.Conv2d(96, 256, 5, padding=2, groups=2),
-            nn.ReLU(inplace=True),
-            response_norm(),
-            nn.MaxPool2d(3, stride=2),  # (B, 256, 13, 13)
-            nn.Conv2d(256, 384, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(384, 384, 3, padding=1, groups=2),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(384, 256, 3, padding=1, groups=2),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2),  # (B, 256, 6, 6)
-        )
+        self.entrance = Entrance(channels, smallest)
+        self.features = features  # (B, 256, 6, 6)
         self.pool = AverageTo(6)
         self.classifier = dense_layers(classes)
         initialise(self)
@@ -66,32 +53,43 @@ class AlexNet(nn.Module):
         return x
 
 
-class AlexNetOneTower(nn.Module):
-    """(B, channels, 224, 224) -> (B, classes); at other sizes from 63 on the last map is resampled to 6x6."""
+def alexnet(classes: int = 1000, channels: int = 3) -> AlexNet:
+    """The original, for 227x227."""
+    features = nn.Sequential(
+        nn.Conv2d(channels, 96, 11, stride=4),  # (B, 96, 55, 55)
+        nn.ReLU(inplace=True),
+        response_norm(),
+        nn.MaxPool2d(3, stride=2),  # (B, 96, 27, 27), overlapping
+        nn.Conv2d(96, 256, 5, padding=2, groups=2),
+        nn.ReLU(inplace=True),
+        response_norm(),
+        nn.MaxPool2d(3, stride=2),  # (B, 256, 13, 13)
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 384, 3, padding=1, groups=2),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 256, 3, padding=1, groups=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2),  # (B, 256, 6, 6)
+    )
+    return AlexNet(features, 67, classes, channels)
 
-    def __init__(self, classes: int = 1000, channels: int = 3):
-        super().__init__()
-        self.entrance = Entrance(channels, 63)
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, 64, 11, stride=4, padding=2),  # (B, 64, 55, 55)
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2),  # (B, 64, 27, 27)
-            nn.Conv2d(64, 192, 5, padding=2),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2),  # (B, 192, 13, 13)
-            nn.Conv2d(192, 384, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(384, 256, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2),  # (B, 256, 6, 6)
-        )
-        self.pool = AverageTo(6)
-        self.classifier = dense_layers(classes)
-        initialise(self)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pool(self.features(self.entrance(x)))
-        x = self.classifier(x.flatten(1))
-        return x
+def alexnet_one_tower(classes: int = 1000, channels: int = 3) -> AlexNet:
+    """The variant of 2014, for 224x224."""
+    features = nn.Sequential(
+        nn.Conv2d(channels, 64, 11, stride=4, padding=2),  # (B, 64, 55, 55)
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2),  # (B, 64, 27, 27)
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2),  # (B, 192, 13, 13)
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2),  # (B, 256, 6, 6)
+    )
+    return AlexNet(features, 63, classes, channels)

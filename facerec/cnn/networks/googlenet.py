@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from facerec.cnn.blocks import Branches, ConvBN, ConvReLU, Entrance, GlobalAveragePool, initialise
+from facerec.cnn.blocks import Branches, ConvBN, ConvReLU, Entrance, GlobalAveragePool, halve, initialise
 
 Unit = Callable[..., nn.Module]
 """Makes a convolution with its activation from (c_in, c_out, kernel, stride, padding)."""
@@ -150,11 +150,6 @@ class GoogLeNet(nn.Module):
         low = self.lower(self.entrance(x))
         middle = self.middle(low)
         return self.fc(self.upper(middle)), self.aux1(low), self.aux2(middle)
-
-
-def halve() -> nn.MaxPool2d:
-    """Overlapping 3x3 max pooling by 2 that keeps the last row and column."""
-    return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
 def googlenet_bn(classes: int = 1000, channels: int = 3) -> GoogLeNet:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from facerec.cnn.networks.alexnet import AlexNet, AlexNetOneTower
+from facerec.cnn.networks.alexnet import alexnet, alexnet_one_tower
 from facerec.cnn.networks.bn_inception import BNInception, se_inception
 from facerec.cnn.networks.capsule import CapsuleNetwork
 from facerec.cnn.networks.efficientnet import EfficientNetB0
@@ -52,8 +52,8 @@ NETWORKS: dict[str, Network] = {
     "fashion_dense": Network(FashionDense, 28, 10, 1, 101_770, "TensorFlow's tutorial"),
     "lenet5": Network(LeNet5, 32, 10, 1, 60_000, "the paper"),
     "lenet5_modern": Network(LeNet5Modern, 32, 10, 1, 61_706, "by hand: 156 + 2,416 + 48,120 + 10,164 + 850"),
-    "alexnet": Network(AlexNet, 227, 1000, 3, 60_965_224, "Caffe (the paper: 60 million)"),
-    "alexnet_one_tower": Network(AlexNetOneTower, 224, 1000, 3, 61_100_840, "torchvision (as alexnet)"),
+    "alexnet": Network(alexnet, 227, 1000, 3, 60_965_224, "Caffe (the paper: 60 million)"),
+    "alexnet_one_tower": Network(alexnet_one_tower, 224, 1000, 3, 61_100_840, "torchvision (as alexnet)"),
     "vgg16": Network(vgg16, 224, 1000, 3, 138_357_544, "torchvision (the paper: 138 million)"),
     "vgg19": Network(vgg19, 224, 1000, 3, 143_667_240, "torchvision (the paper: 144 million)"),
     "network_in_network": Network(NetworkInNetwork, 32, 10, 3, 966_986, "the authors' Caffe file"),

@@ -10,7 +10,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from facerec.cnn.blocks import Branches, ConvReLU, Entrance, GlobalAveragePool, initialise
+from facerec.cnn.blocks import Branches, ConvReLU, Entrance, GlobalAveragePool, halve, initialise
 
 
 class Fire(nn.Sequential):
@@ -19,11 +19,6 @@ class Fire(nn.Sequential):
     def __init__(self, c_in: int, squeezed: int, expanded: int):
         expand = {"expand1x1": ConvReLU(squeezed, expanded, 1), "expand3x3": ConvReLU(squeezed, expanded, 3)}
         super().__init__(OrderedDict(squeeze=ConvReLU(c_in, squeezed, 1), expand=Branches(expand)))
-
-
-def halve() -> nn.MaxPool2d:
-    """Overlapping 3x3 max pooling by 2 that keeps the last row and column."""
-    return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
 class SqueezeNet(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from facerec.cnn.networks.alexnet import AlexNet, response_norm
+from facerec.cnn.networks.alexnet import alexnet, response_norm
 
 
 def test_response_normalisation_is_the_papers_formula() -> None:
@@ -21,6 +21,6 @@ def test_response_normalisation_is_the_papers_formula() -> None:
 def test_the_second_third_fourth_and_fifth_convolutions_see_what_the_paper_says() -> None:
     """Figure 2: 48 deep, all 256, 192 deep, 192 deep; one half of the maps cannot reach the other."""
     with torch.device("meta"):
-        convolutions = [part for part in AlexNet().features if isinstance(part, nn.Conv2d)]
+        convolutions = [part for part in alexnet().features if isinstance(part, nn.Conv2d)]
     kernels = [tuple(conv.weight.shape) for conv in convolutions]
     assert kernels == [(96, 3, 11, 11), (256, 48, 5, 5), (384, 256, 3, 3), (384, 192, 3, 3), (256, 192, 3, 3)]

@@ -17,8 +17,8 @@ from torch import nn
 
 from facerec.digest import sha256
 from facerec.errors import DamagedFile, InvalidInput
-from facerec.faces.golden import golden_faces
-from facerec.faces.trunks import create_trunk, load_weights
+from facerec.faces.golden import SIDE, golden_faces
+from facerec.faces.trunks import Trunk, create_trunk, load_weights
 from facerec.records import DIM
 from facerec.replacing import replacing
 from facerec.runtime import open_graph
@@ -33,15 +33,18 @@ AGREEMENT = 1e-4
 class PixelsToEmbedding(nn.Module):
     """Pixels in, unit rows out; with `mirror` the trunk's embeddings of the face and of its mirror image, added.
 
-    (N, 112, 112, 3) uint8 RGB -> (N, 128) float32. The second view doubles the multiply-adds.
+    (N, 112, 112, 3) uint8 RGB -> (N, 128) float32. The second view doubles the multiply-adds. A trunk made for another
+    side sees the face enlarged or reduced to it.
     """
 
-    def __init__(self, trunk: nn.Module, mirror: bool = True):
+    def __init__(self, trunk: Trunk, mirror: bool = True):
         super().__init__()
         self.trunk, self.mirror = trunk, mirror
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         faces = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if self.trunk.side != SIDE:
+            faces = nn.functional.interpolate(faces, 2 * (self.trunk.side,), mode="bilinear", align_corners=False)
         if not self.mirror:
             row: torch.Tensor = self.trunk(faces)
             return row

@@ -19,14 +19,15 @@ from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.encoder import PACKAGED, SIDE, open_encoder
 from facerec.faces.encoder_export import export_encoder, write_card
 from facerec.faces.trunks import create_trunk, load_weights
-from facerec.learning import log, losses, samplers
+from facerec.learning import log, samplers
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.datasets import TABLE, Crops, Progress, Refused, load_shards, table_rows
-from facerec.learning.loop import CHECKPOINT, Batches, LoopSettings, Objective, Report, Run
-from facerec.learning.miners import batch_hard
+from facerec.learning.lookalikes import ConfusedBatches
+from facerec.learning.loop import CHECKPOINT, Batches, LoopSettings, Report, Run, embed, input_size
+from facerec.learning.objectives import objective_of
 from facerec.learning.settings import TrainSettings
 from facerec.metrics.operating_points import OperatingPoints
-from facerec.records import Int64
+from facerec.records import Float32, Int64
 from facerec.replacing import replacing
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 SETTINGS, MATERIAL, LOG, WEIGHTS = "settings.toml", "material.json", "log.csv", "weights.safetensors"
+LOOKALIKES = "lookalikes"
 LOG_EVERY = 50  # steps
 TARGETS = (0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 """False match rates that a calibration tries to support."""
@@ -85,7 +87,7 @@ def batches_of(settings: TrainSettings, labels: Int64) -> tuple[Batches, int]:
 
     def epoch(number: int) -> Iterator[Int64]:
         rng = np.random.default_rng([settings.seed, number])
-        if settings.triplet:
+        if settings.of_pairs:
             return samplers.balanced(labels, settings.subjects, settings.per_subject, rng)
         return samplers.shuffled(len(labels), settings.batch, rng)
 
@@ -93,23 +95,6 @@ def batches_of(settings: TrainSettings, labels: Int64) -> tuple[Batches, int]:
     if not steps:
         raise InvalidInput(f"{len(labels)} crops do not fill one batch of {settings.batch}: set a smaller batch")
     return epoch, steps
-
-
-def objective_of(settings: TrainSettings) -> Objective:
-    """The loss that the settings describe."""
-
-    def objective(embeddings: torch.Tensor, crops: Crops) -> tuple[torch.Tensor, float]:
-        loss, active = embeddings.new_zeros(()), 1.0
-        if settings.distil:
-            loss = loss + settings.distil * losses.distillation(embeddings, torch.from_numpy(crops.targets))
-        if settings.triplet:
-            triplets = batch_hard(embeddings, torch.from_numpy(crops.labels))
-            violation = losses.violations(embeddings, triplets, settings.margin)
-            active = losses.share_active(violation)
-            loss = loss + settings.triplet * losses.mean_of_active(violation)
-        return loss, active
-
-    return objective
 
 
 def loop_settings(settings: TrainSettings, steps: int) -> LoopSettings:
@@ -131,8 +116,10 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def begin(settings: TrainSettings, crops: Crops, folder: Path) -> tuple[Run, Batches]:
     """The run as its folder has it, from the first step where the folder is new."""
-    if settings.distil and crops.targets.shape[1] == 0:
-        raise InvalidInput("distillation needs a teacher: put targets.npy beside faces.csv, or set distil = 0")
+    if (settings.distil or settings.relation) and crops.targets.shape[1] == 0:
+        raise InvalidInput(
+            "distillation needs a teacher: put targets.npy beside faces.csv, or set distil = 0 and relation = 0"
+        )
     batches, steps_per_epoch = batches_of(settings, crops.labels)
     steps = round(settings.epochs * steps_per_epoch)
     if not steps:
@@ -140,9 +127,25 @@ def begin(settings: TrainSettings, crops: Crops, folder: Path) -> tuple[Run, Bat
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         trunk = create_trunk(settings.trunk)
+        objective = objective_of(settings, subjects=int(crops.labels.max()) + 1)
     if settings.start:
         load_weights(trunk, read_weights(PACKAGED.get(settings.start, Path(settings.start))))
-    return Run(trunk, loop_settings(settings, steps), folder, settings.augment), batches
+    run = Run(trunk, loop_settings(settings, steps), folder, settings.augment, objective)
+    return run, confused_batches(settings, crops, run) if settings.mine_every else batches
+
+
+def confused_batches(settings: TrainSettings, crops: Crops, run: Run) -> Batches:
+    """Batches of subjects whom the run's trunk confuses, as it sees their crops whenever it is asked."""
+
+    def embedded(rows: Int64) -> Float32:
+        size = input_size(settings.sizes, run.step / run.settings.steps)
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
+            return embed(run.trunk, crops[rows].pixels, size)
+
+    return ConfusedBatches(
+        crops.labels, settings.subjects, settings.per_subject, settings.seed, settings.mine_every, embedded,
+        run.folder / LOOKALIKES,
+    )  # fmt: skip
 
 
 def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener | None = None) -> nn.Module:
@@ -156,7 +159,7 @@ def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener 
     folder.mkdir(parents=True, exist_ok=True)
     log.cut(folder / LOG, run.step)
     last = run.settings.steps
-    for now in run.go(crops, batches, objective_of(settings)):
+    for now in run.go(crops, batches, run.beside):
         if now.step % LOG_EVERY == 0 or now.step == last:
             log.append(folder / LOG, asdict(now))
         if report:

@@ -11,7 +11,8 @@ import torch
 from facerec.learning.datasets import Crops
 from facerec.learning.losses import distillation, triplet
 from facerec.learning.miners import batch_hard
-from facerec.training import batches_of, objective_of
+from facerec.learning.objectives import objective_of
+from facerec.training import batches_of
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_settings
 
@@ -27,7 +28,7 @@ def test_the_objective_is_the_weighted_sum_of_its_parts(distil: float, weight: f
     rows, crops = rows_and_crops()
     mined = batch_hard(rows, torch.from_numpy(crops.labels))
     parts = distillation(rows, torch.from_numpy(crops.targets)), triplet(rows, mined, 0.3)
-    loss, active = objective_of(tiny_settings(distil=distil, triplet=weight, margin=0.3))(rows, crops)
+    loss, active = objective_of(tiny_settings(distil=distil, triplet=weight, margin=0.3), 4)(rows, crops)
     assert loss.item() == pytest.approx(distil * parts[0].item() + weight * parts[1].item(), rel=1e-6)
     a, p, n = (rows[part] for part in mined)
     violated = torch.cdist(a, p).diagonal() ** 2 + 0.3 > torch.cdist(a, n).diagonal() ** 2
@@ -37,7 +38,7 @@ def test_the_objective_is_the_weighted_sum_of_its_parts(distil: float, weight: f
 def test_a_batch_without_triplets_is_worth_nothing_and_teaches_nothing() -> None:
     rows, crops = rows_and_crops()
     strangers = replace(crops, labels=np.arange(12))
-    loss, active = objective_of(tiny_settings(distil=0.0, triplet=1.0))(rows.requires_grad_(), strangers)
+    loss, active = objective_of(tiny_settings(distil=0.0, triplet=1.0), 12)(rows.requires_grad_(), strangers)
     loss.backward()
     assert loss.item() == 0 and active == 0 and rows.grad.abs().max() == 0
 

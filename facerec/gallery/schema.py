@@ -30,7 +30,7 @@ from facerec.gallery.connect import (
 )
 
 VERSION_TABLE = "facerec_version"
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision, oldest first, as in `migrations/versions`."""
 
 

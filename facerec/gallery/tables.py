@@ -1,6 +1,7 @@
 """The tables. Names of constraints are fixed, so that a migration can name what it drops.
 
-    subject 1--n face 1--n template     refusal   operating_point   calibration   audit_event   meta (one row)
+    subject 1--n face 1--n template     refusal   operating_point   calibration   audit_event   erasure
+    meta (one row)
 
 A subject is addressed by its name, and the name is unique: enrolling "Anna" twice must mean two pictures of one
 Anna, which nothing could tell from two Annas. People who share a name get different ones ("Anna, sales").
@@ -71,7 +72,11 @@ class MetaRow(Tables):
 
 
 class SubjectRow(Tables):
-    """A person, addressed by name."""
+    """A person, addressed by name.
+
+    `uid` is random and goes along into backups and exports: it says who this is when the name has changed, and whom
+    an erasure meant.
+    """
 
     __tablename__ = "subject"
     __table_args__ = (
@@ -81,6 +86,7 @@ class SubjectRow(Tables):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(String(32), server_default="", index=True, unique=True)
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
 
@@ -130,7 +136,7 @@ class TemplateRow(Tables):
     face_id: Mapped[int] = mapped_column(ForeignKey("face.id", ondelete="CASCADE"))
     encoder: Mapped[str] = mapped_column(String(64))
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
-    generation: Mapped[int]
+    generation: Mapped[int] = mapped_column(index=True)
 
 
 class RefusalRow(Tables):
@@ -193,7 +199,9 @@ class CalibrationRow(Tables):
 class AuditEventRow(Tables):
     """What was changed and when. Rows are only ever added, and hold no name, no picture and no embedding.
 
-    `subject_id` is no foreign key: it must outlive the subject.
+    `subject_id` is no foreign key: it must outlive the subject, so that an index learns whom it has to drop.
+    `mark` is random and the same in all events of one transaction: it tells a generation from the one of the same
+    number that was reached another way, after a backup was restored. Null in events older than that column.
     """
 
     __tablename__ = "audit_event"
@@ -205,3 +213,19 @@ class AuditEventRow(Tables):
     action: Mapped[str] = mapped_column(String(40))
     subject_id: Mapped[int | None]
     templates: Mapped[int]
+    mark: Mapped[str | None] = mapped_column(String(16))
+
+
+class ErasureRow(Tables):
+    """Who must not come back, when a backup or an export that still holds them is read: sha256 of the subject's uid."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        CheckConstraint("length(digest) = 64", name="digest_length"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    erased_at: Mapped[datetime]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from uuid import uuid4
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -54,22 +56,24 @@ class Write:
 
     generation  the gallery's, once this is committed
     at          the moment that its rows carry
+    mark        of this change and no other, 16 hex digits
     """
 
     connection: Connection
     generation: int
     at: datetime
+    mark: str
 
     @classmethod
     def begin(cls, connection: Connection, at: datetime) -> Write:
         """Also makes later writers of a server wait (SQLite has seen to that already)."""
         generation = connection.execute(select(MetaRow.generation).with_for_update()).scalar_one()
-        return cls(connection, generation + 1, at)
+        return cls(connection, generation + 1, at, secrets.token_hex(8))
 
     def record(self, action: str, subject_id: int | None = None, templates: int = 0) -> None:
         """Add an audit event and move the generation: both, or neither, come with the change."""
         self.connection.execute(update(MetaRow).values(generation=self.generation))
-        event = {"generation": self.generation, "at": self.at, "action": action}
+        event = {"generation": self.generation, "at": self.at, "action": action, "mark": self.mark}
         self.connection.execute(insert(AuditEventRow), {**event, "subject_id": subject_id, "templates": templates})
 
     def add(self, adding: ReturningInsert[int], values: dict[str, object]) -> int:
@@ -162,7 +166,9 @@ def subject_id_of(connection: Connection, name: str) -> int:
 def _subject(write: Write, name: str) -> int:
     """The row of this subject: the one that is there, or a new one."""
     found = write.connection.execute(SUBJECT_ID, {"name": name}).scalar()
-    return write.add(ADD_SUBJECT, {"name": name, "created_at": write.at}) if found is None else found
+    return (
+        write.add(ADD_SUBJECT, {"uid": uuid4().hex, "name": name, "created_at": write.at}) if found is None else found
+    )
 
 
 def _face(write: Write, subject_id: int, template: Template) -> int:

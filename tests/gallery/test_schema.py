@@ -233,3 +233,66 @@ def test_no_sql_is_put_together_from_strings():
             called = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
             if called in {"text", "exec_driver_sql", "execute"} and node.args:
                 assert not isinstance(node.args[0], ast.JoinedStr | ast.BinOp), f"{module.name}:{node.lineno}"
+
+
+FIXTURES = Path(__file__).parent / "fixtures"
+"""A gallery of each older version as SQL text: what was released must be read for ever."""
+
+
+def as_it_was(path: Path, revision: str) -> dict[str, list[tuple]]:
+    """Make the stored gallery of an older revision; its contents."""
+    create_file(path)
+    with closing(connect_file(path, foreign_keys=False)) as connection:
+        connection.executescript((FIXTURES / f"{revision}.sql").read_text())
+    return contents(path)
+
+
+def test_there_is_a_stored_gallery_of_every_older_version():
+    assert sorted(file.stem for file in FIXTURES.glob("*.sql")) == list(PUBLISHED[:-1])
+
+
+@pytest.mark.parametrize("revision", PUBLISHED[:-1])
+def test_f33_a_gallery_of_an_older_version_is_upgraded_row_by_row(path, make, holds, encoder, revision):
+    before = as_it_was(path, revision)
+    gallery = open_gallery(path)
+    after = contents(path)
+    for table in before.keys() - {"meta", "audit_event"}:  # an upgrade is an event too
+        width = len(before[table][0]) if before[table] else 0  # columns are added at the end
+        assert [row[:width] for row in after[table]] == before[table], table
+    width = len(before["audit_event"][0])
+    assert [row[:width] for row in after["audit_event"]][:-1] == before["audit_event"]
+    assert gallery.generation() == before["meta"][0][2] + 1
+    holds(gallery, [make("Anna", 1), make("Anna", 2), make("Benedict", 3), make("Zo\u00eb", 4)])
+    command.check(config_for(path))
+
+
+@pytest.mark.parametrize("revision", PUBLISHED[:-1])
+def test_a_copy_upgraded_twice_names_its_subjects_alike(tmp_path, revision):
+    uids = []
+    for copy in ("a.db", "b.db"):
+        as_it_was(tmp_path / copy, revision)
+        open_gallery(tmp_path / copy)
+        with closing(connect_file(tmp_path / copy)) as connection:
+            uids.append(connection.execute("SELECT uid FROM subject ORDER BY id").fetchall())
+    assert uids[0] == uids[1] and len({uid for (uid,) in uids[0]}) == 3 and {len(uid) for (uid,) in uids[0]} == {32}
+
+
+def test_f34_one_step_down_and_up_again_with_data(gallery, path, make, holds):
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    before = contents(path)
+    command.downgrade(config_for(path), "-1")
+    again = open_gallery(path)
+    holds(again, [make("Anna", 1), make("Ben", 2)])
+    after = contents(path)
+    for table in ("face", "template", "refusal", "operating_point"):
+        assert after[table] == before[table]
+
+
+def test_f34_a_ledger_of_erasures_is_never_downgraded_away(gallery, path, make):
+    gallery.enroll([make("Anna", 1)])
+    with closing(connect_file(path)) as connection:
+        connection.execute("INSERT INTO erasure (digest, erased_at) VALUES (?, '2026-01-01')", ("0" * 64,))
+    before = contents(path)
+    with pytest.raises(GalleryUnusable, match="not downgraded"):
+        command.downgrade(config_for(path), "-1")
+    assert contents(path) == before

@@ -40,7 +40,8 @@ class Block(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for before, after in zip((c_in, *widths), widths, strict=False):
-            layers += [nn.ReLU(), SeparableConvolution(before, after)]
+            first = not layers  # the shortcut still needs what it reads
+            layers += [nn.ReLU(inplace=not first), SeparableConvolution(before, after)]
         pool = [nn.MaxPool2d(3, stride, padding=1)] if stride > 1 else []
         self.residual = nn.Sequential(*layers[1 if fresh else 0 :], *pool)
         same = stride == 1 and c_in == widths[-1]
@@ -48,7 +49,7 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.residual(x)
-        y = y + self.shortcut(x)
+        y += self.shortcut(x)
         return y
 
 

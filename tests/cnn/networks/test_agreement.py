@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from facerec.cnn.networks import NETWORKS, training_outputs
+from facerec.cnn.networks import NETWORKS, create, training_outputs
 from facerec.cnn.networks.keys import RENAMINGS, renamed
 from facerec.errors import InvalidInput
 from tests.cnn.networks.pictures import resized
-from tests.cnn.networks.published import is_installed, pair
+from tests.cnn.networks.published import is_installed, pair, publishers
 
 
 @pytest.mark.parametrize("name", RENAMINGS)
@@ -37,6 +41,32 @@ def test_auxiliary_heads_agree_in_training(name: str, order: tuple[int, ...], pi
         expected, got = theirs(x), training_outputs(ours, x)
     for ours_at, theirs_at in enumerate(order):
         assert torch.allclose(got[ours_at], expected[theirs_at], rtol=1e-4, atol=1e-4)
+
+
+class Operators(TorchDispatchMode):
+    """Counts what a network asks of torch; the form that writes over its input counts as the one that does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.counts[func.overloadpacket.__name__.rstrip("_")] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in RENAMINGS.items() if entry.publisher == "torchvision"])
+def test_it_asks_nothing_of_torch_that_torchvision_does_not(name: str) -> None:
+    """Whatever a clock says on a busy machine, the work is the same, operator by operator."""
+    with torch.device("meta"):
+        networks = create(name).eval(), publishers(name).eval()
+    counts = []
+    for network in networks:
+        with torch.inference_mode(), Operators() as seen:
+            network(torch.empty(1, 3, NETWORKS[name].size, NETWORKS[name].size, device="meta"))
+        counts.append(seen.counts)
+    ours, theirs = counts
+    assert ours["conv2d"] > 0 and not ours - theirs
 
 
 def test_one_weight_changed_is_noticed(pictures: torch.Tensor) -> None:

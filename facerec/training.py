@@ -18,7 +18,8 @@ from facerec.calibration import balanced, measure_operating_points
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.encoder import PACKAGED, SIDE, open_encoder
 from facerec.faces.encoder_export import export_encoder, write_card
-from facerec.faces.trunks import create_trunk, load_weights
+from facerec.faces.trunks import Trunk, create_trunk, load_weights
+from facerec.faces.trunks.facenet import read_facenet
 from facerec.learning import log, samplers
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.datasets import TABLE, Crops, Progress, Refused, load_shards, table_rows
@@ -104,7 +105,12 @@ def loop_settings(settings: TrainSettings, steps: int) -> LoopSettings:
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights that a finished run, or an export, left in a folder. Raises MissingPart or DamagedFile."""
+    """The weights that a finished run, or an export, left in a folder; or those of facenet-pytorch's published file.
+
+    Raises MissingPart or DamagedFile, and InvalidInput for a file of another network.
+    """
+    if folder.is_file():
+        return read_facenet(folder)
     path = folder / WEIGHTS
     if not path.exists():
         raise MissingPart(f"no weights in {folder}: a finished run leaves {WEIGHTS} there")
@@ -128,10 +134,18 @@ def begin(settings: TrainSettings, crops: Crops, folder: Path) -> tuple[Run, Bat
         torch.manual_seed(settings.seed)
         trunk = create_trunk(settings.trunk)
         objective = objective_of(settings, subjects=int(crops.labels.max()) + 1)
+    require_sides(trunk, settings.sizes)
     if settings.start:
         load_weights(trunk, read_weights(PACKAGED.get(settings.start, Path(settings.start))))
     run = Run(trunk, loop_settings(settings, steps), folder, settings.augment, objective)
     return run, confused_batches(settings, crops, run) if settings.mine_every else batches
+
+
+def require_sides(trunk: Trunk, sizes: tuple[tuple[float, int], ...]) -> None:
+    """Raise InvalidInput, before hours of training, where a trunk does not take one of the sides to come."""
+    for _, side in sizes:
+        if not trunk.takes(side):
+            raise InvalidInput(f"this trunk takes {trunk.sides()}, not {side}: set sizes = [[0.0, {trunk.side}]]")
 
 
 def confused_batches(settings: TrainSettings, crops: Crops, run: Run) -> Batches:

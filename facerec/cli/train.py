@@ -50,7 +50,7 @@ def in_words(now: Report) -> str:
 
 
 @click.command()
-@click.argument("run", type=folder, metavar="RUN")
+@click.argument("run", type=folder, metavar="RUN|FILE.pt")
 @click.option("-o", "--out", type=folder, required=True, help="Folder of the encoder, for --encoder.")
 @click.option("--name", default="mine", show_default=True, help="What the card calls it.")
 @click.option(
@@ -59,16 +59,26 @@ def in_words(now: Report) -> str:
     show_default=True,
     help="Look at each face and at its mirror image, at twice the cost, or at the face alone.",
 )
+@click.option("--fit", type=folder, help="For FILE.pt: keep what tells most about the split `train` of this folder.")
 @click.option("--calibrate", type=folder, help="Folder with faces.csv: measure thresholds on its split `val`.")
 @answering
-def export(run: Path, out: Path, name: str, mirror: bool, calibrate: Path | None, as_json: bool) -> int:
-    """Turn a finished RUN into an encoder that every other command takes.
+def export(
+    run: Path, out: Path, name: str, mirror: bool, fit: Path | None, calibrate: Path | None, as_json: bool
+) -> int:
+    """Turn a finished RUN, or facenet-pytorch's published FILE, into an encoder that every other command takes.
 
     Thresholds are measured on people outside the training; an encoder without them embeds, but does not decide.
     """
+    from facerec.faces.facenet_export import export_facenet
     from facerec.training import calibrate_on_split, export
 
-    export(run, out, name, mirror)
+    if run.is_file():
+        with Counter("fitting") as progress:
+            export_facenet(run, out, name, mirror, fit, progress)
+    elif fit:
+        raise click.UsageError("--fit goes with FILE.pt: the axes of a run are learned")
+    else:
+        export(run, out, name, mirror)
     points = calibrate_on_split(out, calibrate).rows if calibrate else ()
     words = "".join(
         f"\n    FMR {row.target:g}: threshold {row.point.threshold:.3f}, FNMR {row.fnmr:.2%}" for row in points

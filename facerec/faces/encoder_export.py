@@ -42,14 +42,20 @@ class PixelsToEmbedding(nn.Module):
         self.trunk, self.mirror = trunk, mirror
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        faces = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-        if self.trunk.side != SIDE:
-            faces = nn.functional.interpolate(faces, 2 * (self.trunk.side,), mode="bilinear", align_corners=False)
+        faces = as_faces(pixels, self.trunk.side)
         if not self.mirror:
             row: torch.Tensor = self.trunk(faces)
             return row
         rows = self.trunk(torch.cat([faces, faces.flip(3)]))  # (2 N, 128)
         return nn.functional.normalize(rows.reshape(2, -1, DIM).sum(dim=0), dim=1)
+
+
+def as_faces(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """What a trunk sees of aligned faces: (N, 112, 112, 3) uint8 RGB -> (N, 3, side, side) float32 in -1..1."""
+    faces = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+    if side != SIDE:
+        faces = nn.functional.interpolate(faces, (side, side), mode="bilinear", align_corners=False)
+    return faces
 
 
 def rounded(trunk: nn.Module) -> dict[str, torch.Tensor]:

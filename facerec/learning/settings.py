@@ -18,8 +18,8 @@ TERMS = ("distil", "relation", "triplet", "contrastive", "binary", "cosface", "a
 """The settings that weigh the terms of the loss, see `facerec.learning.objectives`."""
 OF_PAIRS = ("triplet", "contrastive", "binary")
 """The terms that need several crops of a subject in a batch."""
-STRIDE = 16
-"""Input sides are multiples of this: a trunk halves its input four times."""
+STRIDE = 8
+"""Input sides are multiples of this; which of them it takes, a trunk says itself."""
 
 
 @dataclass(frozen=True, slots=True)

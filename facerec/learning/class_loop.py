@@ -16,7 +16,7 @@ from facerec.cnn.networks.capsule import RECONSTRUCTION_WEIGHT, CapsuleNetwork, 
 from facerec.cnn.preparation import Preparation
 from facerec.cnn.transfer import freeze_body, groups, to_training
 from facerec.errors import FacerecError
-from facerec.learning.augment import AugmentSettings, face_affines, occlude, relight, sample, soften
+from facerec.learning.augment import random_views
 from facerec.learning.class_settings import ClassifierSettings, ViewSettings
 from facerec.learning.labelled import Labelled
 from facerec.records import Int64
@@ -113,16 +113,10 @@ def loss_of(net: nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
 
 def views(pixels: np.ndarray, prepare: Preparation, settings: ViewSettings, rng: torch.Generator) -> Tensor:
     """One random view of each picture as the network takes it: (B, S, S, 3) uint8 -> (B, C, S, S) float32."""
-    pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    levels = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
     if settings != ViewSettings():
-        pictures = changed(pictures, settings, rng)
-    return prepare.normalised(pictures * 255)
-
-
-def changed(pictures: Tensor, settings: AugmentSettings, rng: torch.Generator) -> Tensor:
-    """Geometry, light, resolution and occlusion: (B, 3, S, S) 0..1 -> the same."""
-    seen = sample(pictures, face_affines(len(pictures), settings, 1.0, rng), pictures.shape[-1])
-    return occlude(soften(relight(seen, settings, rng), settings, rng), settings, rng)
+        levels = random_views(levels, levels.shape[-1], 1.0, settings, rng).mul_(255)
+    return prepare.normalised(levels)
 
 
 @torch.no_grad()

@@ -24,13 +24,19 @@ class ViewSettings(AugmentSettings):
     scale: float = 0.0
     shift: float = 0.0
     shear: float = 0.0
+    crop: float = 0.0
+    warp: float = 0.0
     mirror: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     colour: float = 0.0
+    pca: float = 0.0
     grey: float = 0.0
+    blur: float = 0.0
     soften: float = 0.0
+    jpeg: float = 0.0
     occlude: float = 0.0
+    mask: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
-"""A folder of drawn faces, as a user has one."""
+"""A folder of drawn faces, as a user has one; and one thread, which so little work is fastest on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from facerec.learning.shards import Sample, write_shards
 from tests.drawn_crops import directions, drawn_crop
@@ -21,3 +23,12 @@ def faces(tmp_path: Path) -> Path:
     write_shards(folder, samples + strangers, per_shard=8)
     np.save(folder / "targets.npy", directions(22).astype(np.float16))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """So little work is slower on several threads, most of all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from pytorch_metric_learning.distances import DotProductSimilarity, LpDistance
-from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.losses import ContrastiveLoss, TripletMarginLoss
+from sklearn.metrics import log_loss
 from torch.nn.functional import normalize
 
-from facerec.learning.losses import distillation, mean_of_active, share_active, triplet, violations
-from facerec.learning.miners import Triplets, batch_hard
+from facerec.learning.losses import (
+    binary,
+    contrastive,
+    contrastive_terms,
+    distillation,
+    mean_of_active,
+    relation,
+    share_active,
+    triplet,
+    violations,
+)
+from facerec.learning.miners import Pairs, Triplets, all_pairs, batch_hard
 
 NONE = Triplets(*(torch.zeros(0, dtype=torch.int64) for _ in range(3)))
 
@@ -113,3 +126,88 @@ def test_distillation_is_one_minus_the_mean_cosine() -> None:
     assert torch.allclose(pupil.grad, -teacher / 6)
     assert distillation(teacher, teacher).item() == pytest.approx(0)
     assert distillation(-teacher, teacher).item() == pytest.approx(2)
+
+
+def slow_contrastive(embeddings: torch.Tensor, labels: list[int], margin: float) -> float:
+    """Pair by pair, as Hadsell et al. write it; each kind averaged over the pairs that are worth something."""
+    near, far = [], []
+    for a in range(len(labels)):
+        for b in range(a):
+            distance = math.dist(embeddings[a].tolist(), embeddings[b].tolist())
+            if labels[a] == labels[b]:
+                near.append(distance**2 / 2)
+            elif distance < margin:
+                far.append((margin - distance) ** 2 / 2)
+    return sum(near) / max(len(near), 1) + sum(far) / max(len(far), 1)
+
+
+@pytest.mark.parametrize("margin", [0.5, 1.0, 1.4])
+def test_contrastive_agrees_with_the_slow_one(margin: float) -> None:
+    embeddings, labels = rows(14, seed=10, dim=8), [0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 5, 5, 5, 6]
+    found = contrastive(embeddings, all_pairs(torch.tensor(labels)), margin)
+    assert found.item() == pytest.approx(slow_contrastive(embeddings.detach(), labels, margin), rel=1e-9)
+
+
+def test_contrastive_agrees_with_pytorch_metric_learning_in_value_and_gradient() -> None:
+    from pytorch_metric_learning.reducers import DoNothingReducer
+
+    class Squared(DoNothingReducer):
+        """Half the mean square of what Hadsell et al. square: the other package leaves the hinge as it is."""
+
+        def forward(self, losses, embeddings, labels):
+            parts = [losses[kind]["losses"] for kind in ("pos_loss", "neg_loss")]
+            return sum((part**2).sum() / (part > 0).sum() / 2 for part in parts)
+
+    ours, theirs, labels = rows(20, seed=11, dim=8), rows(20, seed=11, dim=8), torch.arange(20) // 4
+    distance = LpDistance(normalize_embeddings=False)
+    expected = ContrastiveLoss(neg_margin=1.1, distance=distance, reducer=Squared())(theirs, labels)
+    found = contrastive(ours, all_pairs(labels), 1.1)
+    found.backward()
+    expected.backward()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-9)
+    assert torch.allclose(ours.grad, theirs.grad, rtol=1e-7, atol=1e-12)
+
+
+def test_contrastive_of_equal_embeddings_has_a_finite_gradient() -> None:
+    embeddings = torch.ones(4, 128) / 128**0.5
+    embeddings.requires_grad_()
+    loss = contrastive(embeddings, all_pairs(torch.tensor([0, 0, 1, 1])), 1.0)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.5, abs=1e-5) and embeddings.grad.isfinite().all()
+    near, far = contrastive_terms(embeddings, all_pairs(torch.arange(4)), 1.0)
+    assert len(near) == 0 and len(far) == 6 and share_active(far) == 1
+    lonely = rows(1, seed=12)
+    assert contrastive(lonely, all_pairs(torch.tensor([0])), 1.0).item() == 0
+
+
+def test_relation_agrees_with_the_slow_one_and_forgives_a_turned_space() -> None:
+    pupil, teacher = rows(7, seed=13), rows(7, seed=14).detach()
+    pairs = [(a, b) for a in range(7) for b in range(a)]
+    expected = sum(((pupil[a] @ pupil[b]) - (teacher[a] @ teacher[b])).item() ** 2 for a, b in pairs) / len(pairs)
+    assert relation(pupil, teacher).item() == pytest.approx(expected, rel=1e-9)
+    turn, _ = torch.linalg.qr(torch.randn(128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))
+    assert relation(teacher @ turn, teacher).item() == pytest.approx(0, abs=1e-20)
+    assert distillation(teacher @ turn, teacher).item() > 0.5
+
+
+def test_binary_agrees_with_scikit_learn_each_kind_of_pair_counting_half() -> None:
+    scores = torch.randn(50, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 3
+    same = torch.arange(50) % 5 == 0
+    weight = torch.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
+    expected = log_loss(same, torch.sigmoid(scores), sample_weight=weight)
+    assert binary(scores, same).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_binary_stays_finite_where_the_sigmoid_is_0_or_1_and_where_a_kind_is_missing() -> None:
+    scores = torch.tensor([-1e4, 1e4, 0.0], requires_grad=True)
+    loss = binary(scores, torch.tensor([True, False, False]))
+    loss.backward()
+    assert loss.item() == pytest.approx((1e4 + (1e4 + math.log(2)) / 2) / 2) and scores.grad.isfinite().all()
+    assert binary(torch.zeros(2), torch.tensor([True, True])).item() == pytest.approx(math.log(2) / 2)
+    assert binary(torch.zeros(0), torch.zeros(0, dtype=torch.bool)).item() == 0
+
+
+def test_pairs_by_hand() -> None:
+    found = all_pairs(torch.tensor([7, 8, 7]))
+    assert [part.tolist() for part in found] == [[0, 0, 1], [1, 2, 2], [False, True, False]]
+    assert isinstance(found, Pairs)

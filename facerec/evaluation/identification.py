@@ -1,110 +1,24 @@
-"""1:N identification on a plan: who is found, who is missed, and how many strangers are given a name."""
+"""1:N identification as planned, end to end: from pictures to error rates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.evaluation.embedding import Embedded, PictureEmbedder, Progress, embed_pictures, numbered, silent
+from facerec.evaluation.data_digest import digest_shown
+from facerec.evaluation.embedding import Embedded, PictureEmbedder, Progress, embed_pictures, silent
+from facerec.evaluation.findings import NO_MORE, Findings, Wanted
+from facerec.evaluation.gallery_sizes import measure_gallery_sizes
+from facerec.evaluation.groups import GroupTable, searches_by_group
 from facerec.evaluation.plans import IdentificationPlan
+from facerec.evaluation.search_errors import FPIR_TARGETS, IdentificationResult, measure_identification
 from facerec.evaluation.searches import GalleryAndProbes, Searches, search
-from facerec.metrics import bootstrap
-from facerec.metrics.identification import cmc, expected_fpir, missed
-from facerec.metrics.intervals import Rate, rule_of_three
-from facerec.metrics.scores import Bools, Float64
-from facerec.metrics.verification import threshold_at_fmr
-from facerec.records import Int64, OperatingPoint
-
-FPIR_TARGETS = (1e-2, 3e-3)
-CMC_RANKS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class SearchesAtPoint:
-    """What an operating point does in a gallery of this size.
-
-    fnir           mated searches whose subject is not on top, or below the threshold
-    fpir           searches of strangers who get a name; None where no stranger was searched for
-    named_wrongly  mated searches that give somebody else's name
-    expected_fpir  1 - (1 - FMR)^N with the FMR that the point states
-    """
-
-    point: OperatingPoint
-    fnir: Rate | None
-    fpir: Rate | None
-    named_wrongly: int
-    expected_fpir: float
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "threshold": self.point.threshold,
-            "stated_fmr": self.point.fmr,
-            "fnir": self.fnir and self.fnir.as_dict(),
-            "fpir": self.fpir and self.fpir.as_dict(),
-            "named_wrongly": self.named_wrongly,
-            "expected_fpir": self.expected_fpir,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class FnirAtFpir:
-    """The share of mated searches missed when the threshold lets at most the share `fpir` of these strangers in.
-
-    supported  False where the rule of three says that so few strangers cannot show that FPIR
-    """
-
-    fpir: float
-    threshold: float
-    fnir: Rate
-    supported: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "fpir": self.fpir,
-            "threshold": self.threshold,
-            "fnir": self.fnir.as_dict(),
-            "supported": self.supported,
-        }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class IdentificationResult:
-    """Error rates of an identification test; rates of mated searches are None where there was none.
-
-    gallery_size         N, subjects enrolled
-    templates            pictures enrolled
-    failures_to_enroll   pictures to enroll without a usable face
-    failures_to_acquire  probe pictures without one: a mated one is a miss, a stranger's is no search
-    """
-
-    gallery_size: int
-    templates: int
-    failures_to_enroll: int
-    failures_to_acquire: int
-    mated: int
-    non_mated: int
-    rank_1: Rate | None
-    cmc: tuple[float, ...]
-    points: tuple[SearchesAtPoint, ...]
-    fnir_at_fpir: tuple[FnirAtFpir, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "gallery_size": self.gallery_size,
-            "templates": self.templates,
-            "failures_to_enroll": self.failures_to_enroll,
-            "failures_to_acquire": self.failures_to_acquire,
-            "mated_searches": self.mated,
-            "non_mated_searches": self.non_mated,
-            "rank_1": self.rank_1 and self.rank_1.as_dict(),
-            "cmc": list(self.cmc),
-            "operating_points": [point.as_dict() for point in self.points],
-            "fnir_at_fpir": [row.as_dict() for row in self.fnir_at_fpir],
-        }
+from facerec.evaluation.worst import worst_searches
+from facerec.metrics.identification import expected_fpir
+from facerec.records import OperatingPoint
 
 
 def evaluate_identification(
@@ -113,30 +27,61 @@ def evaluate_identification(
     *,
     rng: np.random.Generator,
     points: Sequence[OperatingPoint] = (),
+    sizes: Sequence[int] = (),
+    wanted: Wanted = NO_MORE,
     progress: Progress = silent,
 ) -> IdentificationResult:
-    """Enroll and search as planned. Raises InvalidInput where no face is found in any picture to enroll."""
-    return measure_identification(embed_plan(plan, embed, progress), rng=rng, points=points)
+    """Enroll and search as planned, and, where `sizes` are given, in smaller galleries too.
 
-
-def evaluate_gallery_sizes(
-    plan: IdentificationPlan,
-    embed: PictureEmbedder,
-    sizes: Sequence[int],
-    *,
-    rng: np.random.Generator,
-    points: Sequence[OperatingPoint] = (),
-    progress: Progress = silent,
-) -> tuple[IdentificationResult, ...]:
-    """As `evaluate_identification`, once for each size of gallery that the plan allows, in the order of `sizes`.
-
-    A gallery of N is the first N subjects of one random order, so that a smaller gallery is a part of a larger
-    one; probes of everybody else are strangers to it.
+    Raises InvalidInput where no face is found in any picture to enroll.
     """
     shown = embed_plan(plan, embed, progress)
-    order = rng.permutation(plan.subjects).tolist()
-    allowed = [size for size in sizes if size <= len(order)]
-    return tuple(measure_identification(shown.enrolling(order[:size]), rng=rng, points=points) for size in allowed)
+    result = measure_identification(shown, rng=rng, points=points)
+    grown = measure_gallery_sizes(
+        shown, sizes, rng=rng, points=points, fpir_targets=FPIR_TARGETS, progress=progress
+    ) if sizes else ()  # fmt: skip
+    return replace(result, sizes=grown, findings=_findings(plan, shown, points, wanted, rng))
+
+
+def _findings(
+    plan: IdentificationPlan,
+    shown: GalleryAndProbes,
+    points: Sequence[OperatingPoint],
+    wanted: Wanted,
+    rng: np.random.Generator,
+) -> Findings:
+    searches = search(shown)
+    return Findings(
+        data={"gallery_sha256": digest_shown(plan.gallery), "probes_sha256": digest_shown(plan.probes)},
+        groups=_groups(plan, shown, searches, points, wanted, rng),
+        worst=worst_searches(plan, shown, searches, wanted.pictures) if wanted.pictures else {},
+    )
+
+
+def _groups(
+    plan: IdentificationPlan,
+    shown: GalleryAndProbes,
+    searches: Searches,
+    points: Sequence[OperatingPoint],
+    wanted: Wanted,
+    rng: np.random.Generator,
+) -> tuple[GroupTable, ...]:
+    if wanted.labels is None:
+        return ()
+    point = point_for(points, searches.gallery_size) if wanted.at is None else wanted.at
+    names = tuple(one.name for one in plan.probes)
+    return searches_by_group(shown, names, searches, wanted.labels, point, rng)
+
+
+def point_for(points: Sequence[OperatingPoint], gallery_size: int, fpir: float = FPIR_TARGETS[0]) -> OperatingPoint:
+    """The most permissive point expected to keep that FPIR in this gallery; where none is, the strictest.
+
+    Raises InvalidInput where there is no point at all.
+    """
+    if not points:
+        raise InvalidInput("groups are compared at a measured threshold, and this encoder has none")
+    strict = [point for point in points if expected_fpir(point.fmr, gallery_size) <= fpir]
+    return max(strict, key=lambda point: point.fmr) if strict else min(points, key=lambda point: point.fmr)
 
 
 def embed_plan(plan: IdentificationPlan, embed: PictureEmbedder, progress: Progress = silent) -> GalleryAndProbes:
@@ -150,77 +95,3 @@ def embed_plan(plan: IdentificationPlan, embed: PictureEmbedder, progress: Progr
         Embedded(embedded.rows[cut:], embedded.found[cut:]),
         tuple(one.subject for one in plan.probes),
     )
-
-
-def measure_identification(
-    shown: GalleryAndProbes,
-    *,
-    rng: np.random.Generator,
-    points: Sequence[OperatingPoint] = (),
-    fpir_targets: Sequence[float] = FPIR_TARGETS,
-) -> IdentificationResult:
-    """As `evaluate_identification`, from embeddings."""
-    searches = search(shown)
-    whose = _Drawn.of(shown.probe_subjects, rng)
-    return IdentificationResult(
-        gallery_size=searches.gallery_size,
-        templates=int(shown.gallery.found.sum()),
-        failures_to_enroll=shown.gallery.failures,
-        failures_to_acquire=shown.probes.failures,
-        mated=int(searches.mated.sum()),
-        non_mated=int(searches.non_mated.sum()),
-        rank_1=whose.rate(searches.mated, searches.ranks == 1),
-        cmc=_cmc(searches),
-        points=tuple(_at_point(searches, whose, point) for point in points),
-        fnir_at_fpir=tuple(_fnir_at_fpir(searches, whose, target) for target in fpir_targets if _is_open(searches)),
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """The subjects of the probes, drawn again and again: the gallery stays as it is."""
-
-    subject: Int64
-    draws: Float64
-
-    @classmethod
-    def of(cls, subjects: Sequence[str], rng: np.random.Generator) -> _Drawn:
-        names, subject = numbered(subjects)
-        return cls(subject, bootstrap.draws(len(names), rng))
-
-    def rate(self, among: Bools, event: Bools) -> Rate | None:
-        """The share of the probes `among` (Q,) with an `event` (Q,); None where there is no such probe."""
-        if not among.any():
-            return None
-        return bootstrap.counted_rate(self.draws, self.subject[among], self.subject[among], event[among])
-
-
-def _is_open(searches: Searches) -> bool:
-    return bool(searches.mated.any() and searches.non_mated.any())
-
-
-def _cmc(searches: Searches) -> tuple[float, ...]:
-    if not searches.mated.any():
-        return ()
-    curve = cmc(searches.ranks[searches.mated], searches.gallery_size)
-    return tuple(curve[:CMC_RANKS].tolist())
-
-
-def _at_point(searches: Searches, whose: _Drawn, point: OperatingPoint) -> SearchesAtPoint:
-    named = searches.best.astype(np.float64) >= point.threshold
-    return SearchesAtPoint(
-        point,
-        fnir=whose.rate(searches.mated, missed(searches.ranks, searches.own, point.threshold)),
-        fpir=whose.rate(searches.non_mated, named),
-        named_wrongly=int((searches.mated & named & (searches.ranks > 1)).sum()),
-        expected_fpir=expected_fpir(point.fmr, searches.gallery_size),
-    )
-
-
-def _fnir_at_fpir(searches: Searches, whose: _Drawn, target: float) -> FnirAtFpir:
-    strangers = searches.best[searches.non_mated]
-    threshold = threshold_at_fmr(strangers, target, even_unsupported=True)
-    fnir = whose.rate(searches.mated, missed(searches.ranks, searches.own, threshold))
-    if fnir is None:
-        raise InvalidInput("an FNIR needs at least one mated search")
-    return FnirAtFpir(target, threshold, fnir, rule_of_three(len(strangers)) <= target)

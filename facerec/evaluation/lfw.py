@@ -6,19 +6,22 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facerec.errors import InvalidInput, MissingPart
+from facerec.evaluation.comparisons import Comparisons, compare
 from facerec.evaluation.embedding import PictureEmbedder, Progress, silent
+from facerec.evaluation.findings import NO_MORE, Wanted
 from facerec.evaluation.folds import FoldAccuracy, lfw_accuracy
-from facerec.evaluation.identification import IdentificationResult, evaluate_identification
+from facerec.evaluation.identification import evaluate_identification
 from facerec.evaluation.pairs import PicturePairs, read_pairs
 from facerec.evaluation.plans import one_shot_plan
-from facerec.evaluation.verification import Comparisons, VerificationResult, compare, measure
+from facerec.evaluation.search_errors import IdentificationResult
+from facerec.evaluation.verification import VerificationResult, look_at, measure
 from facerec.metrics import bootstrap
 from facerec.metrics.intervals import Rate
 from facerec.records import OperatingPoint
@@ -56,6 +59,7 @@ def evaluate_lfw(
     rng: np.random.Generator,
     pairs_file: Path | None = None,
     points: Sequence[OperatingPoint] = (),
+    wanted: Wanted = NO_MORE,
     progress: Progress = silent,
 ) -> LfwResult:
     """LFW's protocol, for any number of folds from two on. A pair with a picture without a face is an error.
@@ -69,13 +73,16 @@ def evaluate_lfw(
     pairs = read_pairs(folder / "pairs.txt" if pairs_file is None else pairs_file)
     with lfw_pictures(folder, pairs) as pictures:
         comparisons = compare(pictures, pairs, embed, progress)
+        findings = look_at(pictures, pairs, comparisons, wanted, rng.spawn(1)[0])
     accuracy = lfw_accuracy(comparisons.similarities, pairs.same, pairs.folds, comparisons.made)
-    return LfwResult(accuracy, _pooled(comparisons, accuracy, rng), measure(comparisons, rng=rng, points=points))
+    pooled = _pooled(comparisons, accuracy, rng)
+    return LfwResult(accuracy, pooled, replace(measure(comparisons, rng=rng, points=points), findings=findings))
 
 
 def _pooled(comparisons: Comparisons, accuracy: FoldAccuracy, rng: np.random.Generator) -> Rate:
     drawn = bootstrap.draws(comparisons.subjects, rng)
-    return bootstrap.counted_rate(drawn, comparisons.first, comparisons.second, accuracy.right)
+    shown = comparisons.subject[comparisons.first], comparisons.subject[comparisons.second]
+    return bootstrap.counted_rate(drawn, *shown, accuracy.right)
 
 
 def evaluate_lfw_identification(
@@ -87,6 +94,8 @@ def evaluate_lfw_identification(
     strangers: int = 500,
     pairs_file: Path | None = None,
     points: Sequence[OperatingPoint] = (),
+    sizes: Sequence[int] = (),
+    wanted: Wanted = NO_MORE,
     progress: Progress = silent,
 ) -> IdentificationResult:
     """One-shot identification among the people and pictures that LFW's list of pairs names.
@@ -97,7 +106,9 @@ def evaluate_lfw_identification(
     pairs = read_pairs(folder / "pairs.txt" if pairs_file is None else pairs_file)
     with lfw_pictures(folder, pairs) as pictures:
         plan = one_shot_plan(_people(pictures, pairs), enrolled, strangers, rng)
-        return evaluate_identification(plan, embed, rng=rng, points=points, progress=progress)
+        return evaluate_identification(
+            plan, embed, rng=rng, points=points, sizes=sizes, wanted=wanted, progress=progress
+        )
 
 
 def _people(pictures: Path, pairs: PicturePairs) -> dict[str, list[Path]]:

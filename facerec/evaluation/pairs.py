@@ -35,6 +35,12 @@ class PicturePairs:
     second_subject: tuple[str, ...]
     folds: Int64
 
+    def __post_init__(self) -> None:
+        shows = self.shows
+        for name, subject in zip(self.first + self.second, self.first_subject + self.second_subject, strict=True):
+            if shows[name] != subject:
+                raise InvalidInput(f"the list says that {name} shows {subject}, and that it shows {shows[name]}")
+
     def __len__(self) -> int:
         return len(self.first)
 
@@ -42,6 +48,17 @@ class PicturePairs:
     def pictures(self) -> list[str]:
         """Every picture once, sorted."""
         return sorted({*self.first, *self.second})
+
+    @property
+    def shows(self) -> dict[str, str]:
+        """Picture -> subject."""
+        return dict(zip(self.first + self.second, self.first_subject + self.second_subject, strict=True))
+
+
+def read_any_pairs(path: Path) -> PicturePairs:
+    """Read a list in LFW's format, or a CSV where its first line has a comma. Raises what those raise."""
+    first_line = _text(path).lstrip().partition("\n")[0]
+    return read_csv(path) if "," in first_line else read_pairs(path)
 
 
 def read_pairs(path: Path) -> PicturePairs:
@@ -120,6 +137,8 @@ def _csv_rows(path: Path) -> Iterator[dict[str, str]]:
         row["same"] = (row["same"] or "").strip().lower()
         if row["same"] not in SAME or not row["a"] or not row["b"]:
             raise InvalidInput(f"{path} line {reader.line_num}: two pictures and 1 or 0 are needed")
+        if row["a"] == row["b"]:
+            raise InvalidInput(f"{path} line {reader.line_num} compares {row['a']} with itself")
         yield row
 
 

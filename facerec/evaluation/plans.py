@@ -10,10 +10,9 @@ from typing import TypeVar
 import numpy as np
 
 from facerec.errors import InvalidInput, MissingPart
+from facerec.images import is_picture_name
 
 T = TypeVar("T")
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,11 @@ class Shown:
 
     subject: str
     picture: Path
+
+    @property
+    def name(self) -> str:
+        """`subject/file`, wherever the folders lie."""
+        return f"{self.subject}/{self.picture.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def list_subjects(folder: Path) -> dict[str, list[Path]]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    return sorted(file for file in folder.iterdir() if is_picture_name(file) and file.is_file())
 
 
 def folders_plan(gallery: Path, probes: Path) -> IdentificationPlan:

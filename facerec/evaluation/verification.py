@@ -1,76 +1,39 @@
 """1:1 verification on a list of pairs: error rates, with intervals over subjects and failures to detect counted.
 
 A genuine pair with a picture in which no face was found scores -inf: it is refused at every threshold, and pulls
-every figure down. An impostor pair with such a picture makes no comparison, and supports no claim about false
-matches.
+every figure down, so that FNMR here is what a user meets (FRR). An impostor pair with such a picture makes no
+comparison, and supports no claim about false matches.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.evaluation.embedding import Embedded, PictureEmbedder, Progress, embed_pictures, numbered, silent
+from facerec.evaluation.comparisons import Comparisons, compare
+from facerec.evaluation.data_digest import digest_pictures
+from facerec.evaluation.embedding import PictureEmbedder, Progress, silent
+from facerec.evaluation.findings import NO_MORE, NOTHING, Findings, Wanted
+from facerec.evaluation.groups import GroupTable, pairs_by_group
+from facerec.evaluation.histogram import histograms
 from facerec.evaluation.pairs import PicturePairs
+from facerec.evaluation.worst import worst_pairs
 from facerec.metrics import bootstrap
 from facerec.metrics.intervals import Interval, Rate, clopper_pearson, rule_of_three
-from facerec.metrics.scores import Bools, Float64
+from facerec.metrics.scores import Float64
+from facerec.metrics.transactions import far
 from facerec.metrics.verification import auc, det, eer, tar_at_fmr
-from facerec.records import Float32, Int64, OperatingPoint
+from facerec.records import OperatingPoint
 
 TARGETS = (1e-2, 1e-3)
+DET_STEPS = (1.0, 2.0, 5.0)
 ROC_POINTS_PER_DECADE = 10
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparisons:
-    """All pairs of a list, compared. P >= 1, with genuine and impostor pairs.
-
-    similarities   (P,) float32  where made
-    made           (P,) bool     a face was found in both pictures
-    same           (P,) bool     genuine
-    first, second  (P,) int64    subjects, numbered from 0
-    subjects       how many there are
-    pictures       how many there are
-    failures       pictures without a usable face
-    """
-
-    similarities: Float32
-    made: Bools
-    same: Bools
-    first: Int64
-    second: Int64
-    subjects: int
-    pictures: int
-    failures: int
-
-    def __post_init__(self) -> None:
-        if not self.same.any() or not (self.made & ~self.same).any():
-            raise InvalidInput("error rates need genuine pairs, and impostor pairs with a face in both pictures")
-
-    @property
-    def genuine(self) -> Float32:
-        """All genuine pairs, -inf where no comparison was made."""
-        return np.where(self.made, self.similarities, np.float32(-np.inf))[self.same]
-
-    @property
-    def genuine_subject(self) -> Int64:
-        return self.first[self.same]
-
-    @property
-    def impostor(self) -> Float32:
-        """The impostor comparisons that were made."""
-        return self.similarities[self.made & ~self.same]
-
-    @property
-    def impostor_subjects(self) -> tuple[Int64, Int64]:
-        impostor = self.made & ~self.same
-        return self.first[impostor], self.second[impostor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +60,15 @@ class TarAtFmr:
 
 @dataclass(frozen=True, slots=True)
 class PairsAtPoint:
-    """What an operating point that was set elsewhere does on these pairs."""
+    """What an operating point that was set elsewhere does on these pairs.
+
+    far  false matches among all impostor pairs, those included that could not be compared: FMR (1 - FTA)
+    """
 
     point: OperatingPoint
     fmr: Rate
     fnmr: Rate
+    far: float
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -109,19 +76,29 @@ class PairsAtPoint:
             "stated_fmr": self.point.fmr,
             "fmr": self.fmr.as_dict(),
             "fnmr": self.fnmr.as_dict(),
+            "far": self.far,
         }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VerificationResult:
-    """Error rates over a list of pairs. `roc` holds (FMR, TAR) at FMRs a tenth of a decade apart."""
+    """Error rates over a list of pairs.
+
+    fta   share of the pictures without a usable face
+    tars  at the targets that everybody quotes
+    det   the same at FMRs from one error up to 0.5, for a curve with its intervals
+    roc   (FMR, TAR) at FMRs a tenth of a decade apart
+    """
 
     comparisons: Comparisons
+    fta: Rate
     auc: float
     eer: float
     tars: tuple[TarAtFmr, ...]
     points: tuple[PairsAtPoint, ...]
+    det: tuple[TarAtFmr, ...]
     roc: tuple[tuple[float, float], ...]
+    findings: Findings = NOTHING
 
     def as_dict(self) -> dict[str, Any]:
         pairs = self.comparisons
@@ -131,14 +108,17 @@ class VerificationResult:
             "impostors": int((~pairs.same).sum()),
             "pairs_not_compared": int((~pairs.made).sum()),
             "subjects": pairs.subjects,
-            "pictures": pairs.pictures,
+            "pictures": len(pairs.found),
             "failures_to_detect": pairs.failures,
+            "fta": self.fta.as_dict(),
             "auc": self.auc,
             "eer": self.eer,
             "tar_at_fmr": [tar.as_dict() for tar in self.tars],
             "operating_points": [point.as_dict() for point in self.points],
+            "det": [tar.as_dict() for tar in self.det],
             "roc": [list(point) for point in self.roc],
-        }
+            "histograms": histograms(genuine=pairs.genuine, impostor=pairs.impostor),
+        } | self.findings.as_dict()
 
 
 def evaluate_verification(
@@ -148,33 +128,34 @@ def evaluate_verification(
     *,
     rng: np.random.Generator,
     points: Sequence[OperatingPoint] = (),
+    wanted: Wanted = NO_MORE,
     progress: Progress = silent,
 ) -> VerificationResult:
     """Embed every picture of `pairs`, which lie in `folder`, and measure. Raises what its parts raise."""
-    return measure(compare(folder, pairs, embed, progress), rng=rng, points=points)
+    comparisons = compare(folder, pairs, embed, progress)
+    result = measure(comparisons, rng=rng, points=points)
+    return replace(result, findings=look_at(folder, pairs, comparisons, wanted, rng))
 
 
-def compare(folder: Path, pairs: PicturePairs, embed: PictureEmbedder, progress: Progress = silent) -> Comparisons:
-    """Embed every picture once and compare the pairs."""
-    pictures = pairs.pictures
-    embedded = embed_pictures([folder / name for name in pictures], embed, progress)
-    row = {name: number for number, name in enumerate(pictures)}
-    first, second = (np.array([row[name] for name in names]) for names in (pairs.first, pairs.second))
-    return _comparisons(pairs, embedded, first, second)
-
-
-def _comparisons(pairs: PicturePairs, embedded: Embedded, first: Int64, second: Int64) -> Comparisons:
-    subjects, codes = numbered(pairs.first_subject + pairs.second_subject)
-    return Comparisons(
-        similarities=np.clip(np.einsum("pd,pd->p", embedded.rows[first], embedded.rows[second]), -1, 1),
-        made=embedded.found[first] & embedded.found[second],
-        same=pairs.same,
-        first=codes[: len(pairs)],
-        second=codes[len(pairs) :],
-        subjects=len(subjects),
-        pictures=len(embedded.found),
-        failures=embedded.failures,
+def look_at(
+    folder: Path, pairs: PicturePairs, comparisons: Comparisons, wanted: Wanted, rng: np.random.Generator
+) -> Findings:
+    """What the pairs can tell beside their error rates."""
+    return Findings(
+        data={"pictures_sha256": digest_pictures(folder, pairs.pictures)},
+        groups=_groups(pairs, comparisons, wanted, rng),
+        worst=worst_pairs(folder, pairs, comparisons, wanted.pictures) if wanted.pictures else {},
     )
+
+
+def _groups(
+    pairs: PicturePairs, comparisons: Comparisons, wanted: Wanted, rng: np.random.Generator
+) -> tuple[GroupTable, ...]:
+    if wanted.labels is None:
+        return ()
+    if wanted.at is None:
+        raise InvalidInput("groups are compared at one operating point, and none was given")
+    return pairs_by_group(pairs, comparisons, wanted.labels, wanted.at, rng)
 
 
 def measure(
@@ -187,21 +168,40 @@ def measure(
 ) -> VerificationResult:
     """All rates of a list of pairs, with intervals by `resamples` draws of its subjects."""
     drawn = bootstrap.draws(comparisons.subjects, rng, resamples)
+    tars = _tars(comparisons, drawn, (*targets, *det_targets(len(comparisons.impostor))))
+    owner = comparisons.subject
     return VerificationResult(
         comparisons=comparisons,
+        fta=bootstrap.counted_rate(drawn, owner, owner, ~comparisons.found),
         auc=auc(comparisons.genuine, comparisons.impostor),
         eer=eer(comparisons.genuine, comparisons.impostor),
-        tars=tuple(_tar(comparisons, drawn, target) for target in targets),
+        tars=tars[: len(targets)],
         points=tuple(_at_point(comparisons, drawn, point) for point in points),
+        det=tars[len(targets) :],
         roc=_roc(comparisons),
     )
 
 
-def _tar(pairs: Comparisons, drawn: Float64, target: float) -> TarAtFmr:
-    tar = tar_at_fmr(pairs.genuine, pairs.impostor, target, even_unsupported=True)
-    resampled = bootstrap.tars_at_fmr(
-        drawn, pairs.genuine, pairs.genuine_subject, pairs.impostor, pairs.impostor_subjects, target
+def det_targets(impostors: int) -> list[float]:
+    """FMRs for a curve, rising: 1, 2 and 5 in each decade from the first that allows an error up to 0.5.
+
+    >>> det_targets(100)
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    """
+    decades = range(-math.ceil(math.log10(impostors)) - 1, 0)
+    steps = [float(f"{step:g}e{decade}") for decade in decades for step in DET_STEPS]
+    return [rate for rate in steps if rate * impostors >= 1]
+
+
+def _tars(pairs: Comparisons, drawn: Float64, targets: Sequence[float]) -> tuple[TarAtFmr, ...]:
+    resampled = bootstrap.tars_at_fmrs(
+        drawn, pairs.genuine, pairs.genuine_subject, pairs.impostor, pairs.impostor_subjects, targets
     )
+    return tuple(_tar(pairs, target, column) for target, column in zip(targets, resampled.T, strict=True))
+
+
+def _tar(pairs: Comparisons, target: float, resampled: Float64) -> TarAtFmr:
+    tar = tar_at_fmr(pairs.genuine, pairs.impostor, target, even_unsupported=True)
     naive = clopper_pearson(round(tar * len(pairs.genuine)), len(pairs.genuine))
     supported = rule_of_three(len(pairs.impostor)) <= target
     return TarAtFmr(target, tar, bootstrap.percentiles(resampled).covering(naive), supported)
@@ -210,11 +210,9 @@ def _tar(pairs: Comparisons, drawn: Float64, target: float) -> TarAtFmr:
 def _at_point(pairs: Comparisons, drawn: Float64, point: OperatingPoint) -> PairsAtPoint:
     false = pairs.impostor.astype(np.float64) >= point.threshold
     miss = pairs.genuine.astype(np.float64) < point.threshold
-    return PairsAtPoint(
-        point,
-        fmr=bootstrap.counted_rate(drawn, *pairs.impostor_subjects, false),
-        fnmr=bootstrap.counted_rate(drawn, pairs.genuine_subject, pairs.genuine_subject, miss),
-    )
+    fmr = bootstrap.counted_rate(drawn, *pairs.impostor_subjects, false)
+    fnmr = bootstrap.counted_rate(drawn, pairs.genuine_subject, pairs.genuine_subject, miss)
+    return PairsAtPoint(point, fmr, fnmr, far(fmr.share, float(np.mean(~pairs.made[~pairs.same]))))
 
 
 def _roc(pairs: Comparisons) -> tuple[tuple[float, float], ...]:

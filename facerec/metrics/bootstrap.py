@@ -120,13 +120,26 @@ def tars_at_fmrs(
     impostor_subjects: tuple[Int64, Int64],
     targets: Sequence[float],
 ) -> Float64:
-    """TAR at an FMR of at most each target in each resample, the threshold chosen anew in each: -> (at most R, K).
+    """As `tars_of_resamples`, without the resamples that hold no genuine or no impostor pair: -> (at most R, K)."""
+    tars = tars_of_resamples(drawn, genuine, genuine_subject, impostor, impostor_subjects, targets)
+    return tars[~np.isnan(tars[:, 0])]
+
+
+def tars_of_resamples(
+    drawn: Float64,
+    genuine: np.ndarray,
+    genuine_subject: Int64,
+    impostor: np.ndarray,
+    impostor_subjects: tuple[Int64, Int64],
+    targets: Sequence[float],
+) -> Float64:
+    """TAR at an FMR of at most each target in each resample, the threshold chosen anew in each: -> (R, K).
 
     genuine   (G,)  scores, and whose: genuine_subject (G,)
     impostor  (M,)  scores, and whose: impostor_subjects, two of (M,)
     targets   K rates
 
-    Resamples without a genuine or without an impostor pair are left out.
+    NaN in the resamples without a genuine or without an impostor pair.
     """
     for target in targets:
         require_rate("a target FMR", target)
@@ -156,10 +169,11 @@ def _tars(
     impostor_subjects: tuple[Int64, Int64],
     targets: Sequence[float],
 ) -> Float64:
-    """As `tars_at_fmrs`, with genuine scores rising and impostor scores falling."""
+    """As `tars_of_resamples`, with genuine scores rising and impostor scores falling."""
     accepted = pair_weights(drawn, *impostor_subjects).cumsum(axis=1)
     weight = drawn[:, genuine_subject]
     held = (accepted[:, -1] > 0) & (weight.sum(axis=1) > 0)
+    tars = np.full((len(drawn), len(targets)), np.nan)
     accepted, weight = accepted[held], weight[held]
     ends = np.append(np.flatnonzero(np.diff(impostor)), len(impostor) - 1)  # tied scores are accepted together
     fmrs = accepted[:, ends] / accepted[:, -1:]
@@ -167,7 +181,7 @@ def _tars(
     best_refused = impostor[ends[groups]]
     refused = np.searchsorted(genuine, best_refused, side="right")
     below = np.pad(weight.cumsum(axis=1), ((0, 0), (1, 0)))
-    tars: Float64 = 1 - np.take_along_axis(below, refused, axis=1) / below[:, -1:]
+    tars[held] = 1 - np.take_along_axis(below, refused, axis=1) / below[:, -1:]
     return tars
 
 

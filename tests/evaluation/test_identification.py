@@ -1,18 +1,17 @@
 """1:N identification on made-up people: with every way to fail counted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from facerec.errors import InvalidInput
 from facerec.evaluation.embedding import Embedded
-from facerec.evaluation.identification import (
-    evaluate_gallery_sizes,
-    evaluate_identification,
-    measure_identification,
-)
-from facerec.evaluation.plans import folders_plan, list_subjects, one_shot_plan
+from facerec.evaluation.identification import evaluate_identification, point_for
+from facerec.evaluation.plans import folders_plan
+from facerec.evaluation.search_errors import measure_identification
 from facerec.evaluation.searches import GalleryAndProbes, search
 from facerec.records import OperatingPoint
 from tests.evaluation.conftest import MakePeople, crowd, read_embeddings
@@ -74,21 +73,21 @@ def test_strangers_alone_have_no_rank() -> None:
     assert answer["operating_points"][0]["fpir"]["trials"] == answer["non_mated_searches"] > 0
 
 
-def test_a_larger_gallery_names_more_strangers(tmp_path: Path, make_people: MakePeople) -> None:
-    people = list_subjects(make_people(tmp_path, [2] * 200, spread=0.08))
-    plan = one_shot_plan(people, 150, 50, np.random.default_rng(0))
-    low = OperatingPoint(0.2, 1e-2, 10_000, 300, "ab" * 32, "elsewhere")
-    sizes = evaluate_gallery_sizes(
-        plan, read_embeddings, (10, 50, 150, 1000), rng=np.random.default_rng(1), points=[low]
-    )
-    assert [result.gallery_size for result in sizes] == [10, 50, 150]
-    assert [result.mated for result in sizes] == [10, 50, 150]
-    assert [result.non_mated for result in sizes] == [190, 150, 50]
-    shares = [result.points[0].fpir.share for result in sizes if result.points[0].fpir is not None]
-    assert shares == sorted(shares) and shares[0] < shares[2]
-    assert [result.points[0].expected_fpir for result in sizes] == pytest.approx(
-        [1 - 0.99**size for size in (10, 50, 150)]
-    )
+def test_failures_are_shares_of_what_was_tried() -> None:
+    people = crowd(4)
+    answer = measure_identification(people, rng=np.random.default_rng(0)).as_dict()
+    assert answer["fte"]["events"] == answer["failures_to_enroll"] == people.gallery.failures > 0
+    assert answer["fta"]["trials"] == len(people.probe_subjects)
+    able = {name for name, found in zip(people.gallery_subjects, people.gallery.found, strict=True) if found}
+    assert answer["subjects_not_enrolled"] == len(set(people.gallery_subjects) - able)
+
+
+def test_groups_are_judged_at_the_threshold_that_suits_the_gallery() -> None:
+    loose, middle, strict = (replace(POINT, fmr=fmr) for fmr in (1e-2, 1e-4, 1e-6))
+    assert point_for([loose, middle, strict], 50) == middle  # 1 - (1 - 1e-4)^50 = 0.5 %
+    assert point_for([loose, middle, strict], 10**6) == strict  # not strict enough, and the strictest there is
+    with pytest.raises(InvalidInput, match="this encoder has none"):
+        point_for([], 50)
 
 
 def test_two_folders_are_measured_end_to_end(tmp_path: Path, make_people: MakePeople) -> None:

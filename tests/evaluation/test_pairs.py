@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facerec.errors import InvalidInput, MissingPart
-from facerec.evaluation.pairs import joined, read_csv, read_pairs
+from facerec.evaluation.pairs import joined, read_any_pairs, read_csv, read_pairs
 
 LFW = """2\t2
 Ann_Lee\t1\t2
@@ -96,11 +96,22 @@ def test_csv_may_name_its_subjects(tmp_path: Path) -> None:
         ("a,b,same\nx,y\n", "line 2"),
         ("a,b,same\nx,y,1\ny,z,1\nx,z,0\n", "pair 3 is impostor"),
         ("a,b,same,subject_a,subject_b\nx,y,1,Ann,Bo\n", "pair 1 is genuine"),
+        ("a,b,same\nx,y,1\nz,z,1\n", "line 3 compares z with itself"),
+        ("a,b,same,subject_a,subject_b\nx,y,1,Ann,Ann\nx,z,0,Bo,Cy\n", "x shows Ann, and that it shows Bo|x shows Bo"),
     ],
 )
 def test_a_csv_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         read_csv(written(tmp_path, text))
+
+
+def test_the_first_line_tells_the_two_formats_apart(tmp_path: Path) -> None:
+    assert len(read_any_pairs(written(tmp_path, LFW))) == 8
+    assert len(read_any_pairs(written(tmp_path, "same,a,b\n1,x.jpg,y.jpg\n"))) == 1
+    with pytest.raises(InvalidInput, match="line 1"):
+        read_any_pairs(written(tmp_path, "hello"))
+    with pytest.raises(MissingPart):
+        read_any_pairs(tmp_path)  # a folder
 
 
 def test_joining_goes_through_long_chains() -> None:

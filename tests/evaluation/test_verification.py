@@ -8,8 +8,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from facerec.errors import InvalidInput
+from facerec.evaluation.comparisons import Comparisons
 from facerec.evaluation.pairs import read_csv
-from facerec.evaluation.verification import Comparisons, evaluate_verification, measure
+from facerec.evaluation.verification import det_targets, evaluate_verification, measure
+from facerec.metrics.verification import tar_at_fmr
 from facerec.records import OperatingPoint
 from tests.evaluation.conftest import MakePeople, read_embeddings
 
@@ -17,12 +19,12 @@ POINT = OperatingPoint(0.25, 1e-2, 10_000, 300, "ab" * 32, "elsewhere")
 
 
 def comparisons(same: list[bool], scores: list[float], made: list[bool]) -> Comparisons:
-    """Each pair of its own two subjects, or of one."""
+    """Each pair of two pictures of its own, of two subjects or of one; where it was not made the second has no face."""
     first = np.arange(len(same)) * 2
-    return Comparisons(
-        np.array(scores, np.float32), np.array(made), np.array(same), first, first + ~np.array(same),
-        subjects=2 * len(same), pictures=2 * len(same), failures=made.count(False),
-    )  # fmt: skip
+    found = np.stack([np.ones(len(made), bool), np.array(made)], axis=1).ravel()
+    shows = np.stack([first, first + ~np.array(same)], axis=1).ravel()
+    subject = np.unique(shows, return_inverse=True)[1]
+    return Comparisons(np.array(scores, np.float32), np.array(same), first, first + 1, found, subject)
 
 
 def test_a_lost_genuine_pair_is_a_miss_and_a_lost_impostor_pair_no_evidence() -> None:
@@ -33,7 +35,11 @@ def test_a_lost_genuine_pair_is_a_miss_and_a_lost_impostor_pair_no_evidence() ->
     assert (at.fnmr.events, at.fnmr.trials) == (2, 3)
     assert (at.fmr.events, at.fmr.trials) == (1, 2)
     assert result.auc == pytest.approx((2 + 1 + 0) / 6)
-    assert result.as_dict()["pairs_not_compared"] == 2
+    answer = result.as_dict()
+    assert answer["pairs_not_compared"] == 2
+    assert (answer["fta"]["events"], answer["fta"]["trials"]) == (2, 12)
+    assert at.far == pytest.approx(1 / 3)  # of three impostor pairs one could not be compared
+    assert sum(answer["histograms"]["genuine"]) == 2 == sum(answer["histograms"]["impostor"])
 
 
 def test_a_list_of_pairs_is_measured_end_to_end(tmp_path: Path, make_people: MakePeople) -> None:
@@ -78,6 +84,17 @@ def test_tar_and_its_interval_and_the_roc_fit_together() -> None:
     assert (np.diff(fmrs) >= 0).all() and (np.diff(tars) >= 0).all()
     assert (fmrs[-1], tars[-1]) == (1, 1)
     assert fmrs[0] <= 1 / 400
+    assert [row.fmr for row in result.det] == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    assert [row.supported for row in result.det] == [False] + [True] * 6  # 3 / 400 lies between the first two
+    assert result.det[1].as_dict() == first.as_dict()
+    for row in result.det:
+        assert row.tar == tar_at_fmr(result.comparisons.genuine, result.comparisons.impostor, row.fmr,
+                                     even_unsupported=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("impostors, lowest", [(10, 0.1), (99, 0.02), (100, 0.01), (4_000_000, 5e-7)])
+def test_a_det_curve_begins_where_one_error_is_allowed(impostors: int, lowest: float) -> None:
+    assert det_targets(impostors)[0] == lowest and det_targets(impostors)[-1] == 0.5
 
 
 def test_the_same_seed_gives_the_same_answer() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.records import DIM, Candidates, Float32, Int64, require_embeddings
+from facerec.records import Candidates, Float32, Int64, require_embeddings
 
 EXACT_UP_TO = 100_000
 """Templates searched by numpy; more go to faiss. Up to here a process that searches once loses nothing by numpy,
@@ -19,6 +19,9 @@ and one that searches all day gains little by faiss: figures in docs/results/gal
 
 SCORES_AT_ONCE = 1 << 24
 """Similarities held at a time by `ExactIndex`: 64 MB."""
+
+CHECKED_AT_ONCE = 1 << 13
+"""Rows whose length is computed together: 8 MB in float64, and not eight times the index."""
 
 
 class Index(Protocol):
@@ -65,16 +68,15 @@ class ExactIndex:
 class FaissIndex:
     """The same answers from faiss, by inner product, without approximation.
 
-    faiss knows templates by position, and ids are looked up here: a table of ids would cost it more memory than
-    this array. Positions follow ids, so that ties can go to the lower.
+    faiss searches the array as it lies here: an index of its own would hold every embedding a second time. Positions
+    follow ids, so that ties can go to the lower.
     """
 
     def __init__(self, ids: Int64, embeddings: Float32):
         import faiss
 
-        self._ids, rows = in_id_order(ids, embeddings)
-        self._index: Any = faiss.IndexFlatIP(DIM)
-        self._index.add(rows)
+        self._faiss: Any = faiss
+        self._ids, self._embeddings = in_id_order(ids, embeddings)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -96,7 +98,9 @@ class FaissIndex:
         asked = k
         while True:
             asked = min(2 * asked, len(self))
-            scores, positions = self._index.search(probes, asked)
+            scores, positions = self._faiss.knn(
+                probes, self._embeddings, asked, metric=self._faiss.METRIC_INNER_PRODUCT
+            )
             scores = np.clip(scores, -1, 1)
             if asked == len(self) or (scores[:, k - 1] > scores[:, -1]).all():
                 return scores, positions
@@ -110,12 +114,11 @@ def build_index(ids: Int64, embeddings: Float32) -> Index:
 def search_subjects(
     index: Index, template_ids: Int64, subject_ids: Int64, probes: Float32, k: int
 ) -> SubjectCandidates:
-    """The k best subjects per probe: (Q, 128) -> (Q, min(k, subjects)).
+    """The k best subjects per probe, of at least k: (Q, 128) -> (Q, k).
 
     `template_ids` (N,) ascending and `subject_ids` (N,) say whose each template of the index is. Exact however
     many templates one subject has: the index is asked for more until every probe has met k subjects.
     """
-    k = min(k, len(np.unique(subject_ids)))
     asked = 2 * k
     while True:
         found = index.search(probes, max(1, asked))
@@ -134,13 +137,16 @@ def search_subjects(
 
 def in_id_order(ids: Int64, embeddings: Float32) -> tuple[Int64, Float32]:
     """Ids ascending and their rows, contiguous. Raises InvalidInput unless each unit row has an id of its own."""
-    require_embeddings(embeddings)
-    if ids.shape != (len(embeddings),) or len(np.unique(ids)) != len(ids):
-        raise InvalidInput(f"an index needs one distinct id per row, got ids {ids.shape} for {embeddings.shape}")
-    if (np.diff(ids) > 0).all():
-        return ids, np.ascontiguousarray(embeddings)
-    order = np.argsort(ids)
-    return ids[order], embeddings[order]
+    for start in range(0, max(1, len(embeddings)), CHECKED_AT_ONCE):
+        require_embeddings(embeddings[start : start + CHECKED_AT_ONCE])
+    if ids.shape != (len(embeddings),):
+        raise InvalidInput(f"an index needs one id per row, got ids {ids.shape} for {embeddings.shape}")
+    if not (np.diff(ids) > 0).all():
+        order = np.argsort(ids)
+        ids, embeddings = ids[order], embeddings[order]
+    if (np.diff(ids) == 0).any():
+        raise InvalidInput("an index needs a distinct id per row")
+    return ids, np.ascontiguousarray(embeddings)
 
 
 def require_search(probes: Float32, k: int) -> None:

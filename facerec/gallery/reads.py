@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Row, Select, func, select, true
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, true
 
 from facerec.errors import NotEnrolled
 from facerec.gallery.checks import QUALITY_FIELDS
@@ -16,11 +17,13 @@ from facerec.gallery.results import (
     Calibration,
     FaceDetail,
     GalleryStats,
+    State,
     StoredEmbeddings,
     SubjectDetail,
     SubjectSummary,
 )
 from facerec.gallery.tables import (
+    AuditEventRow,
     CalibrationRow,
     FaceRow,
     MetaRow,
@@ -30,7 +33,18 @@ from facerec.gallery.tables import (
     TemplateRow,
 )
 from facerec.metrics.operating_points import OperatingPoints
-from facerec.records import DIM, OperatingPoint
+from facerec.records import DIM, Float32, Int64, OperatingPoint
+
+REMOVALS = ("remove", "forget")
+"""Actions of audit events after which a subject's templates are gone."""
+
+STATE = (
+    select(MetaRow.database, MetaRow.generation, AuditEventRow.mark)
+    .outerjoin(AuditEventRow, AuditEventRow.generation == MetaRow.generation)
+    .order_by(AuditEventRow.id.desc())
+    .limit(1)
+)
+"""Put together once: it is asked before every search."""
 
 ROWS_AT_ONCE = 8192
 """Templates decoded together: 4 MB of embeddings, so that reading many holds each byte about once."""
@@ -39,6 +53,33 @@ ROWS_AT_ONCE = 8192
 def generation(connection: Connection) -> int:
     """How often the gallery has changed."""
     return connection.execute(select(MetaRow.generation)).scalar_one()
+
+
+def state(connection: Connection) -> State:
+    """Which state of which gallery this is."""
+    return State(*connection.execute(STATE).one())
+
+
+def has_passed(connection: Connection, past: State) -> bool:
+    """Was this gallery once in that state, and has it only gone forward since?"""
+    if past.mark is None or past.database != state(connection).database:
+        return False
+    same = (AuditEventRow.generation == past.generation) & (AuditEventRow.mark == past.mark)
+    return connection.execute(select(AuditEventRow.id).where(same).limit(1)).first() is not None
+
+
+def removed_since(connection: Connection, generation: int) -> set[int]:
+    """Ids of the subjects that were removed after a generation."""
+    query = select(AuditEventRow.subject_id).where(AuditEventRow.generation > generation)
+    found = connection.execute(query.where(AuditEventRow.action.in_(REMOVALS))).scalars()
+    return {subject_id for subject_id in found if subject_id is not None}
+
+
+def touched_since(connection: Connection, generation: int) -> dict[int, str]:
+    """Names of the subjects that something was done to after a generation and that are still there, by id."""
+    touched = select(AuditEventRow.subject_id).where(AuditEventRow.generation > generation)
+    query = select(SubjectRow.id, SubjectRow.name).where(SubjectRow.id.in_(touched))
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def subjects(connection: Connection) -> list[SubjectSummary]:
@@ -87,25 +128,62 @@ def stats(connection: Connection, schema: str) -> GalleryStats:
 
 def embeddings(connection: Connection, encoder: str, subject: str | None) -> StoredEmbeddings:
     """The templates of one encoder, of everybody or of one subject. Raises NotEnrolled."""
-    names = _names(connection, subject)
-    whose = true() if subject is None else FaceRow.subject_id.in_(names)
+    named = names(connection, subject)
+    whose = true() if subject is None else FaceRow.subject_id.in_(named)
+    found = templates(connection, (TemplateRow.encoder == encoder) & whose)
+    owners = found.owners[found.sound]
+    return StoredEmbeddings(
+        state=state(connection),
+        encoder=encoder,
+        template_ids=found.ids[found.sound],
+        subject_ids=owners,
+        rows=found.rows if found.sound.all() else found.rows[found.sound],
+        names={key: named[key] for key in np.unique(owners).tolist()},
+        quarantined=int((~found.sound).sum()),
+        missing=_count(connection, select(FaceRow.id).where(whose)) - len(found.ids),
+    )
+
+
+class Templates(NamedTuple):
+    """Stored templates as they lie: ids and subject ids (N,) int64, embeddings (N, 128), and which are sound (N,)."""
+
+    ids: Int64
+    owners: Int64
+    rows: Float32
+    sound: NDArray[np.bool_]
+
+
+def templates(connection: Connection, which: ColumnElement[bool]) -> Templates:
+    """The templates that a condition on template and face holds for, in id order."""
     query = (
         select(TemplateRow.id, FaceRow.subject_id, TemplateRow.embedding)
         .join(FaceRow, FaceRow.id == TemplateRow.face_id)
-        .where(TemplateRow.encoder == encoder, whose)
+        .where(which)
         .order_by(TemplateRow.id)
     )
     blocks = [_decode(rows) for rows in connection.execute(query).partitions(ROWS_AT_ONCE)]
-    ids, owners, rows, sound = (np.concatenate(parts) for parts in zip(_decode(()), *blocks, strict=True))
-    return StoredEmbeddings(
-        generation=generation(connection),
-        template_ids=ids[sound],
-        subject_ids=owners[sound],
-        rows=rows if sound.all() else rows[sound],
-        names={key: names[key] for key in np.unique(owners[sound]).tolist()},
-        quarantined=int((~sound).sum()),
-        missing=_count(connection, select(FaceRow.id).where(whose)) - len(ids),
-    )
+    return Templates(*(np.concatenate(parts) for parts in zip(_decode(()), *blocks, strict=True)))
+
+
+def count_faces(connection: Connection) -> int:
+    """Faces of everybody."""
+    return _count(connection, select(FaceRow.id))
+
+
+def count_templates(connection: Connection, encoder: str) -> int:
+    """Templates of one encoder, damaged ones included."""
+    return _count(connection, select(TemplateRow.id).where(TemplateRow.encoder == encoder))
+
+
+def names(connection: Connection, subject: str | None = None) -> dict[int, str]:
+    """Names by subject id, of everybody or of one subject. Raises NotEnrolled."""
+    query = select(SubjectRow.id, SubjectRow.name)
+    if subject is not None:
+        query = query.where(SubjectRow.name == subject)
+    found = {row[0]: row[1] for row in connection.execute(query)}
+    if subject is not None and not found:
+        raise NotEnrolled(subject)
+    return found
 
 
 def enrolled_images(connection: Connection, encoder: str, subject: str | None) -> set[str]:
@@ -149,21 +227,11 @@ def calibration(connection: Connection, encoder: str) -> Calibration | None:
     return None if row is None else Calibration(row.target_fpir, OperatingPoints.of(json.loads(row.points)))
 
 
-def _names(connection: Connection, subject: str | None) -> dict[int, str]:
-    query = select(SubjectRow.id, SubjectRow.name)
-    if subject is not None:
-        query = query.where(SubjectRow.name == subject)
-    names = {row[0]: row[1] for row in connection.execute(query)}
-    if subject is not None and not names:
-        raise NotEnrolled(subject)
-    return names
-
-
-def _decode(rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of (template id, subject id, bytes) -> ids (N,), subject ids (N,), embeddings (N, 128), sound (N,)."""
+def _decode(rows: Sequence[Any]) -> Templates:
+    """From rows of (template id, subject id, bytes)."""
     decoded, sound = from_bytes([row[2] for row in rows])
     ids, owners = (np.array([row[column] for row in rows], np.int64) for column in (0, 1))
-    return ids, owners, decoded.reshape(-1, DIM), sound
+    return Templates(ids, owners, decoded.reshape(-1, DIM), sound)
 
 
 def _face(row: Row[Any], encoders: list[str]) -> FaceDetail:

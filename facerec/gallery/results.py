@@ -96,10 +96,26 @@ class GalleryStats:
     refusals: int
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of one gallery: two that are equal hold the same.
+
+    database    the gallery's own id, in hex
+    generation  how often it had changed
+    mark        of the last change: a gallery restored from a backup reaches the same generation with another mark.
+                None where there was no change yet
+    """
+
+    database: str
+    generation: int
+    mark: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredEmbeddings:
-    """Every sound template of one encoder at one generation of the gallery, in id order. N may be 0.
+    """Every sound template of one encoder at one state of the gallery, in id order. N may be 0.
 
+    encoder       sha256 of the encoder, hex
     template_ids  (N,) int64, ascending
     subject_ids   (N,) int64
     rows          (N, 128) float32, unit rows
@@ -108,7 +124,8 @@ class StoredEmbeddings:
     missing       faces that have no template of this encoder
     """
 
-    generation: int
+    state: State
+    encoder: str
     template_ids: Int64
     subject_ids: Int64
     rows: Float32

@@ -9,21 +9,23 @@ from typing import Protocol
 
 from facerec.errors import EncoderMismatch, GalleryUnusable
 from facerec.gallery.index import Index, build_index, search_subjects
-from facerec.gallery.results import StoredEmbeddings
+from facerec.gallery.results import State, StoredEmbeddings
 from facerec.records import Float32, Int64
 
 
 class Source(Protocol):
-    """What is searched: a `Gallery`, or in a test anything that answers these two."""
+    """What is searched: a `Gallery`, or in a test anything that answers these three."""
 
-    def generation(self) -> int: ...
+    def state(self) -> State: ...
 
-    def embeddings(self, encoder: str, subject: str | None = None) -> StoredEmbeddings: ...
+    def load(self, encoder: str) -> StoredEmbeddings: ...
+
+    def refresh(self, stored: StoredEmbeddings) -> StoredEmbeddings: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searchable:
-    """Templates and the index over them, of one generation. Never changed, only replaced."""
+    """Templates and the index over them, of one state. Never changed, only replaced."""
 
     stored: StoredEmbeddings
     index: Index
@@ -33,7 +35,7 @@ class Searcher:
     """The subjects of a gallery most like a probe, by the templates of one encoder.
 
     Safe to share between threads: each search uses the index that was current when it began. Every search first
-    reads the gallery's generation, so a subject that any process has removed is not found again.
+    reads the gallery's state, so a subject that any process has removed is not found again.
     """
 
     def __init__(self, source: Source, encoder: str, build: Callable[[Int64, Float32], Index] = build_index):
@@ -51,6 +53,7 @@ class Searcher:
         """
         current = self.current()
         stored = current.stored
+        k = min(k, len(stored.names))
         found = search_subjects(current.index, stored.template_ids, stored.subject_ids, probes, k)
         return [
             tuple((stored.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
@@ -68,15 +71,23 @@ class Searcher:
     def _fresh(self) -> Searchable | None:
         """What was loaded, unless the gallery has moved since, forward or (restored from a backup) back."""
         current = self._current
-        if current is not None and current.stored.generation == self._source.generation():
+        if current is not None and current.stored.state == self._source.state():
             return current
         return None
 
     def _load(self) -> Searchable:
-        stored = self._source.embeddings(self._encoder)
-        require_templates(stored, self._encoder)
-        self._current = Searchable(stored, self._build(stored.template_ids, stored.rows))
+        try:
+            self._current = self._next(self._current)
+        except MemoryError as error:
+            raise GalleryUnusable("there is not enough memory for everybody enrolled: 530 bytes a template") from error
         return self._current
+
+    def _next(self, current: Searchable | None) -> Searchable:
+        stored = self._source.refresh(current.stored) if current else self._source.load(self._encoder)
+        require_templates(stored, self._encoder)
+        if current and stored.rows is current.stored.rows:  # a name has changed, or nothing that is searched
+            return Searchable(stored, current.index)
+        return Searchable(stored, self._build(stored.template_ids, stored.rows))
 
 
 def require_templates(stored: StoredEmbeddings, encoder: str) -> None:

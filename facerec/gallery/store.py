@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
-from facerec.gallery import integrity, reads, writes
+from facerec.gallery import integrity, loading, reads, writes
 from facerec.gallery.checks import (
     clean_name,
     clean_refusal,
@@ -30,18 +31,23 @@ from facerec.gallery.connect import (
     undisturbed,
     writing,
 )
+from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
     Calibration,
     EnrollResult,
     GalleryStats,
     Refusal,
     RemoveResult,
+    State,
     StoredEmbeddings,
     SubjectDetail,
     SubjectSummary,
 )
 from facerec.gallery.schema import REVISIONS, prepare
+from facerec.gallery.snapshots import Snapshots
 from facerec.records import OperatingPoint, Template
+
+log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -59,6 +65,7 @@ class Gallery:
         self._place = place
         self._engine = engine
         self._now = now
+        self._snapshots = Snapshots(place) if isinstance(place, Path) else None
 
     @classmethod
     def open(cls, where: str | Path, create: bool = True, now: Callable[[], datetime] = utc_now) -> Gallery:
@@ -96,6 +103,7 @@ class Gallery:
         with self._write() as write:
             faces, templates = writes.remove_subject(write, clean_name(subject))
         self._empty_the_log()
+        self._discard_snapshots()
         return RemoveResult(faces, templates, write.generation)
 
     def rename(self, old: str, new: str) -> None:
@@ -141,14 +149,36 @@ class Gallery:
             return reads.stats(connection, REVISIONS[-1])
 
     def generation(self) -> int:
-        """How often the gallery has changed: an index made at another generation is stale."""
+        """How often the gallery has changed."""
         with self._read() as connection:
             return reads.generation(connection)
+
+    def state(self) -> State:
+        """Which state of which gallery this is: an index made at another one is stale."""
+        with self._read() as connection:
+            return reads.state(connection)
 
     def embeddings(self, encoder: str, subject: str | None = None) -> StoredEmbeddings:
         """The templates made by one encoder, of everybody or of one subject. Raises NotEnrolled."""
         with self._read() as connection:
             return reads.embeddings(connection, encoder, None if subject is None else clean_name(subject))
+
+    def load(self, encoder: str) -> StoredEmbeddings:
+        """As `embeddings` of everybody; where there are many, by way of a snapshot beside the gallery's file."""
+        if self._snapshots is None:
+            return self.embeddings(encoder)
+        self._snapshots.tidy()
+        with self._read() as connection:
+            loaded = loading.load(connection, self._snapshots, encoder)
+        if is_writable(self._place):
+            self._keep(loaded)
+        return loaded.stored
+
+    def refresh(self, stored: StoredEmbeddings) -> StoredEmbeddings:
+        """What `embeddings` of everybody would answer now, by reading only what changed since `stored` was read."""
+        with self._read() as connection:
+            done = refreshed(connection, stored)
+            return done.stored if done else reads.embeddings(connection, stored.encoder, None)
 
     def enrolled_images(self, encoder: str, subject: str | None = None) -> set[str]:
         """sha256 of the pictures that this encoder has a template of, of anybody or of one subject."""
@@ -195,3 +225,22 @@ class Gallery:
         if isinstance(self._place, Path):
             with explained(self._place), closing(connect_file(self._place)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _discard_snapshots(self) -> None:
+        if self._snapshots is not None:
+            self._snapshots.discard()
+
+    def _keep(self, loaded: loading.Loaded) -> None:
+        """Bring the snapshot in line with what was loaded; what cannot be done is said and stops nobody."""
+        assert self._snapshots is not None
+        try:
+            if loaded.is_to_be_discarded:
+                self._snapshots.discard()
+        except GalleryUnusable as error:
+            log.warning("%s", error)
+        if loaded.is_to_be_kept:
+            self._snapshots.save(loaded.stored, lambda: self._is_free_of_removed(loaded.stored.state))
+
+    def _is_free_of_removed(self, state: State) -> bool:
+        with self._read() as connection:
+            return loading.is_free_of_removed(connection, state)

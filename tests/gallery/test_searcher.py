@@ -18,14 +18,18 @@ class Counting:
 
     def __init__(self, gallery):
         self.gallery = gallery
-        self.loads = 0
+        self.loads = self.refreshes = 0
 
-    def generation(self):
-        return self.gallery.generation()
+    def state(self):
+        return self.gallery.state()
 
-    def embeddings(self, encoder, subject=None):
+    def load(self, encoder):
         self.loads += 1
-        return self.gallery.embeddings(encoder, subject)
+        return self.gallery.load(encoder)
+
+    def refresh(self, stored):
+        self.refreshes += 1
+        return self.gallery.refresh(stored)
 
 
 def probe(template):
@@ -52,13 +56,17 @@ def test_the_index_is_kept_until_the_gallery_moves(gallery, make, encoder):
     searcher = Searcher(source, encoder)
     for _ in range(3):
         searcher.search(probe(make("", 1)), 1)
-    assert source.loads == 1
+    assert (source.loads, source.refreshes) == (1, 0)
     gallery.enroll([make("Anna", 1)])  # nothing new
     searcher.search(probe(make("", 1)), 1)
-    assert source.loads == 1
+    assert (source.loads, source.refreshes) == (1, 0)
     gallery.enroll([make("Ben", 2)])
     assert searcher.search(probe(make("", 2)), 1)[0][0][0] == "Ben"
-    assert source.loads == 2
+    assert (source.loads, source.refreshes) == (1, 1)
+    index = searcher.current().index
+    gallery.rename("Ben", "Benedict")
+    assert searcher.search(probe(make("", 2)), 1)[0][0][0] == "Benedict"
+    assert searcher.current().index is index
 
 
 def test_what_another_opener_changed_is_seen_at_once(gallery, path, make, encoder):

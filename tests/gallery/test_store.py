@@ -51,7 +51,7 @@ def test_a_gallery_is_kept(path, make, holds):
 def test_an_empty_gallery_answers(gallery, encoder, holds):
     stored = gallery.embeddings(encoder)
     assert stored.rows.shape == (0, 128) and stored.template_ids.dtype == np.int64
-    assert (stored.missing, stored.generation, gallery.subjects()) == (0, 0, [])
+    assert (stored.missing, stored.state.generation, gallery.subjects()) == (0, 0, [])
     assert gallery.enrolled_images(encoder) == set()
     assert gallery.operating_point(encoder) is None
     holds(gallery, [])

@@ -1,0 +1,207 @@
+"""Snapshots beside a gallery's file: trusted only after every check, and never longer than anybody in them may be kept.
+
+A snapshot saves the reading of every row at the start, and nothing else: without it, or with any doubt about it, the
+gallery itself is read. Only a folder's lock holder writes or removes snapshots, so that nobody who was erased comes
+back by a snapshot that was begun before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from facerec.errors import DamagedFile, GalleryUnusable
+from facerec.failpoint import failpoint
+from facerec.gallery.results import State, StoredEmbeddings
+from facerec.gallery.snapshot import BLOCK, SIZE, blocks, read_header, read_payload
+from facerec.replacing import DISK, Disk, put_in_place
+
+WORTH_FROM = 50_000
+"""Templates. Fewer are read from the gallery in a fifth of a second: docs/results/gallery.md. Embeddings that lie in a
+second file must be erased there too, so a small gallery has none."""
+
+WAIT = 30.0
+"""Seconds that an erasure waits for another process to finish its snapshot."""
+
+SUFFIX = ".snapshot"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The snapshots of the gallery in one file: `gallery.db.<first of the encoder's digest>.snapshot`."""
+
+    gallery: Path
+    disk: Disk = field(default=DISK, repr=False)
+
+    def of(self, encoder: str) -> Path:
+        """Where the snapshot of an encoder is, or would be."""
+        return self.gallery.with_name(f"{self.gallery.name}.{encoder[:16]}{SUFFIX}")
+
+    def __iter__(self) -> Iterator[Path]:
+        """Every snapshot that there is."""
+        return self._named(f"{self.gallery.name}.", SUFFIX)
+
+    def leftovers(self) -> Iterator[Path]:
+        """What killed processes left half written, and what living ones are writing now."""
+        return self._named(f".{self.gallery.name}.", f"{SUFFIX}.part")
+
+    def read(self, encoder: str, has_passed: Callable[[State], bool]) -> StoredEmbeddings | None:
+        """What the snapshot of an encoder holds, without names; None where there is none that can be trusted.
+
+        `has_passed` says whether a state is in the gallery's past.
+        """
+        path = self.of(encoder)
+        try:
+            with open_plain(path) as handle:
+                return read_snapshot(handle, encoder, has_passed)
+        except FileNotFoundError:
+            return None
+        except (OSError, DamagedFile) as error:
+            log.warning("%s is not used: %s; the gallery itself is read", path.name, _words(error))
+            return None
+
+    def save(self, stored: StoredEmbeddings, is_wanted: Callable[[], bool]) -> bool:
+        """Write a snapshot; False where another process is at it, where it is not wanted any more, or the disk refuses.
+
+        `is_wanted` is asked once nobody else can erase: it must know of everybody who was removed until then.
+        """
+        try:
+            with self._alone(wait=0) as alone:
+                if not alone or not is_wanted():
+                    return False
+                self._write(stored)
+        except OSError as error:
+            log.warning("%s was not written: %s", self.of(stored.encoder).name, _words(error))
+            return False
+        return True
+
+    def tidy(self) -> list[Path]:
+        """Remove what killed processes left half written; nothing while another process is writing."""
+        try:
+            if not any(self.leftovers()):
+                return []
+            with self._alone(wait=0) as alone:
+                return self._remove_leftovers() if alone else []
+        except OSError as error:
+            log.warning("files that a killed process left beside %s remain: %s", self.gallery.name, _words(error))
+            return []
+
+    def discard(self) -> list[Path]:
+        """Overwrite and remove every snapshot, since somebody in them is no longer enrolled; those that there were.
+
+        Raises GalleryUnusable where one cannot be removed: it must be removed by hand then.
+        """
+        with self._alone(wait=WAIT) as alone:
+            if not alone:
+                raise GalleryUnusable(f"another process has been writing a snapshot of {self.gallery} for {WAIT:.0f} s")
+            self._remove_leftovers()
+            found = list(self)
+            for path in found:
+                failpoint("snapshot.before_shred")
+                self._shred(path)
+        return found
+
+    def _write(self, stored: StoredEmbeddings) -> None:
+        path = self.of(stored.encoder)
+        fresh = path.with_name(f".{path.name}.part")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            for block in blocks(stored):
+                self.disk.write(descriptor, block)
+                failpoint("snapshot.mid_write")
+            put_in_place(fresh, descriptor, path, self.disk)
+        finally:
+            os.close(descriptor)
+            fresh.unlink(missing_ok=True)
+
+    def _shred(self, path: Path) -> None:
+        """Zeros over a file, header first, before its name goes."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+            try:
+                for block in zeros(os.fstat(descriptor).st_size):
+                    self.disk.write(descriptor, block)
+                    failpoint("snapshot.mid_shred")
+                self.disk.sync(descriptor)
+            finally:
+                os.close(descriptor)
+            path.unlink()
+            self.disk.sync_folder(path.parent)
+        except OSError as error:
+            raise GalleryUnusable(
+                f"{path} must not be kept and cannot be removed: {_words(error)}; delete it"
+            ) from error
+
+    def _remove_leftovers(self) -> list[Path]:
+        found = list(self.leftovers())
+        for path in found:
+            path.unlink(missing_ok=True)
+        return found
+
+    def _named(self, start: str, end: str) -> Iterator[Path]:
+        with os.scandir(self.gallery.parent) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(start) and entry.name.endswith(end)]
+        return (self.gallery.with_name(name) for name in sorted(names) if len(name) == len(start) + 16 + len(end))
+
+    @contextmanager
+    def _alone(self, wait: float) -> Iterator[bool]:
+        """The folder's lock, or False where another holds it for longer than `wait` seconds. A kill lets go of it.
+
+        It is the folder's because a lock on the gallery's own file would disturb those of SQLite.
+        """
+        descriptor = os.open(self.gallery.parent, os.O_RDONLY)
+        try:
+            yield _locked(descriptor, time.monotonic() + wait)
+        finally:
+            os.close(descriptor)
+
+
+def read_snapshot(handle: BinaryIO, encoder: str, has_passed: Callable[[State], bool]) -> StoredEmbeddings:
+    """What an open snapshot holds, without names. Raises DamagedFile unless it is whole and of this gallery's past."""
+    header = read_header(handle)
+    if header.encoder != encoder or not has_passed(header.state):
+        raise DamagedFile("it belongs to another encoder, another gallery, or a state that this one was never in")
+    ids, owners, rows = read_payload(handle, header)
+    return StoredEmbeddings(header.state, encoder, ids, owners, rows, names={}, quarantined=0, missing=0)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading, and nothing that only looks like one: a pipe would wait for ever. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is not a file")
+    return open(descriptor, "rb", buffering=0)
+
+
+def zeros(length: int) -> Iterator[memoryview]:
+    """As many zero bytes, in blocks; those of a header first."""
+    blank = memoryview(bytes(BLOCK))
+    yield blank[: min(length, SIZE)]
+    for start in range(SIZE, length, BLOCK):
+        yield blank[: min(BLOCK, length - start)]
+
+
+def _locked(descriptor: int, deadline: float) -> bool:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

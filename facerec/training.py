@@ -36,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 SETTINGS, MATERIAL, LOG, WEIGHTS = "settings.toml", "material.json", "log.csv", "weights.safetensors"
-LOOKALIKES = "lookalikes"
+BESIDE, LOOKALIKES = "beside.safetensors", "lookalikes"
 LOG_EVERY = 50  # steps
 TARGETS = (0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 """False match rates that a calibration tries to support."""
@@ -163,7 +163,8 @@ def confused_batches(settings: TrainSettings, crops: Crops, run: Run) -> Batches
 
 
 def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener | None = None) -> nn.Module:
-    """Train an encoder, or go on with the run in `folder`, and leave weights.safetensors and log.csv there.
+    """Train an encoder, or go on with the run in `folder`, and leave weights.safetensors and log.csv there; what the
+    loss learned beside the trunk, such as a binary head, in beside.safetensors.
 
     Returns the trunk with its averaged weights, in eval mode.
     Raises InvalidInput where the crops lack what the loss needs, Diverged where the loss is no longer a number, and
@@ -178,11 +179,18 @@ def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener 
             log.append(folder / LOG, asdict(now))
         if report:
             report(now, last)
+    if any(True for _ in run.beside.parameters()):
+        keep_weights(folder / BESIDE, run.beside_average)
     run.trunk.load_state_dict(run.average)
-    with replacing(folder / WEIGHTS) as fresh:
-        save_file({name: value.contiguous() for name, value in run.average.items()}, fresh)
+    keep_weights(folder / WEIGHTS, run.average)
     trunk: nn.Module = run.trunk.eval()
     return trunk
+
+
+def keep_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Write weights as safetensors, replacing the file whole."""
+    with replacing(path) as fresh:
+        save_file({name: value.contiguous() for name, value in weights.items()}, fresh)
 
 
 def train_from(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from facerec.learning.datasets import Crops
+from facerec.learning.loop import Report
 from facerec.learning.losses import distillation, triplet
 from facerec.learning.miners import batch_hard
 from facerec.learning.objectives import objective_of
-from facerec.training import batches_of
+from facerec.training import batches_of, train
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_settings
 
@@ -52,3 +55,37 @@ def test_batches_depend_on_seed_and_epoch_only() -> None:
         assert not np.array_equal(first, np.stack(list(batches(2))))
         other = batches_of(replace(settings, seed=1), labels)[0]
         assert not np.array_equal(first, np.stack(list(other(1))))
+
+
+class Killed(Exception):
+    """What a test ends a run with."""
+
+
+def stopping(at: int):
+    def heard(now: Report, steps: int) -> None:
+        if now.step == at:
+            raise Killed
+
+    return heard
+
+
+@pytest.mark.parametrize("terms", [
+    {"cosface": 1.0}, {"binary": 1.0, "triplet": 1.0, "miner": "random"}, {"triplet": 1.0, "mine_every": 1},
+])  # fmt: skip
+def test_a_stopped_run_ends_with_the_weights_beside_the_trunk_that_it_would_have_had(tmp_path: Path, terms) -> None:
+    crops = drawn_crops(4, 4)
+    settings = tiny_settings(
+        distil=0, epochs=4, subjects=2, per_subject=2, checkpoint_every=3, sizes=[[0, 32]], batch=8, **terms
+    )
+    for folder in ("whole", "stopped"):
+        if folder == "stopped":
+            with pytest.raises(Killed):
+                train(settings, crops, tmp_path / folder, stopping(at=5))
+        train(settings, crops, tmp_path / folder)
+    names = {"weights.safetensors"} | ({"beside.safetensors"} if terms.keys() & {"cosface", "binary"} else set())
+    for name in names:
+        whole, stopped = (load_file(tmp_path / folder / name) for folder in ("whole", "stopped"))
+        assert whole.keys() == stopped.keys() and whole
+        assert max((whole[key].double() - stopped[key].double()).abs().max() for key in whole) <= 1e-4
+    assert (tmp_path / "whole" / "beside.safetensors").exists() == (len(names) == 2)
+    assert len(list((tmp_path / "whole").glob("lookalikes/*.npy"))) == (4 if "mine_every" in terms else 0)

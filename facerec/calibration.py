@@ -10,7 +10,7 @@ import numpy as np
 
 from facerec.errors import InvalidInput
 from facerec.metrics import bootstrap
-from facerec.metrics.cross_pairs import Compared, Highest, cross_pairs, impostor_pairs
+from facerec.metrics.cross_pairs import Compare, Compared, Highest, cross_pairs, impostor_pairs, similarity
 from facerec.metrics.intervals import clopper_pearson, subjects_needed
 from facerec.metrics.operating_points import MeasuredPoint, OperatingPoints
 from facerec.metrics.scores import Bools, Float64, require_rate
@@ -30,6 +30,7 @@ def measure_operating_points(
     rng: np.random.Generator,
     targets: Sequence[float] = TARGETS,
     resamples: int = bootstrap.RESAMPLES,
+    compare: Compare = similarity,
 ) -> OperatingPoints:
     """The threshold at each target FMR, over all cross pairs of the labelled pictures.
 
@@ -37,6 +38,7 @@ def measure_operating_points(
     labels      N names, one subject each; at least two subjects, one of them with two pictures
     encoder     sha256 of the encoder's weights, hex
     evidence    what was measured, in words
+    compare     how two embeddings become a similarity; the cosine, unless it is another head's
 
     A target that the data cannot support comes back in `refused` with the reason: too few impostor comparisons for
     the rule of three, or false matches from so few subjects that they are worth fewer than three independent ones.
@@ -46,7 +48,7 @@ def measure_operating_points(
         raise InvalidInput("at least one target FMR is needed")
     for target in targets:
         require_rate("a target FMR", target)
-    compared = _compare(embeddings, labels, max(targets))
+    compared = _compare(embeddings, labels, max(targets), compare)
     drawn = bootstrap.draws(len(compared.pictures), rng, resamples)
     rows, refused = [], []
     for target in sorted(targets, reverse=True):
@@ -92,12 +94,12 @@ class _Compared:
         return impostor_pairs(self.pictures)
 
 
-def _compare(embeddings: Float32, labels: Sequence[str], share: float) -> _Compared:
+def _compare(embeddings: Float32, labels: Sequence[str], share: float, compare: Compare) -> _Compared:
     """Compare all pairs; keep the genuine ones and a little more than `share` of the impostor ones."""
     subject, pictures = _subjects(embeddings, labels)
     high = Highest(math.ceil(share * impostor_pairs(pictures)) + 2)
     genuine, owner = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
-    for first, second, similarities in cross_pairs(embeddings):
+    for first, second, similarities in cross_pairs(embeddings, compare=compare):
         a, b = subject[first], subject[second]
         same = a == b
         genuine.append(similarities[same])

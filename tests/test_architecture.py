@@ -13,7 +13,7 @@ FLOORS = [
     "learning",
     "detection segmentation style faces gallery",
     "calibration recognition evaluation health",
-    "training classification curation",
+    "training thresholds classification curation",
     "cli server",
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names.split()}

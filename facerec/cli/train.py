@@ -11,10 +11,10 @@ from facerec.cli.answers import FOUND, answering, note, say
 from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
-    from facerec.learning.loop import Report
+    from facerec.learning.reports import Report
 
 if TYPE_CHECKING:
-    from facerec.learning.loop import Report
+    from facerec.learning.reports import Report
 
 folder = click.Path(path_type=Path)
 
@@ -70,7 +70,8 @@ def export(
     Thresholds are measured on people outside the training; an encoder without them embeds, but does not decide.
     """
     from facerec.faces.facenet_export import export_facenet
-    from facerec.training import calibrate_on_split, export
+    from facerec.thresholds import calibrate_on_split
+    from facerec.training import export
 
     if run.is_file():
         with Counter("fitting") as progress:

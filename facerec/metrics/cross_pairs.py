@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ from facerec.errors import InvalidInput
 from facerec.records import Float32, Int64, require_embeddings
 
 BLOCK = 1024  # rows: a block of similarities is 4 MB
+
+Compare = Callable[[Float32, Float32], Float32]
+"""Two lists of unit rows -> the similarity of every pair: (N, 128), (M, 128) -> (N, M) float32."""
 
 
 class Compared(NamedTuple):
@@ -39,17 +42,17 @@ def similarity(a: Float32, b: Float32) -> Float32:
     return cosines
 
 
-def cross_pairs(embeddings: Float32, block: int = BLOCK) -> Iterator[Compared]:
+def cross_pairs(embeddings: Float32, block: int = BLOCK, compare: Compare = similarity) -> Iterator[Compared]:
     """Every unordered pair of different rows of (N, 128), once. Raises InvalidInput for rows not of length 1."""
     require_embeddings(embeddings)
     for top in range(0, len(embeddings), block):
         for left in range(top, len(embeddings), block):
-            yield _block(embeddings, top, left, block)
+            yield _block(embeddings, top, left, block, compare)
 
 
-def _block(embeddings: Float32, top: int, left: int, block: int) -> Compared:
+def _block(embeddings: Float32, top: int, left: int, block: int, compare: Compare) -> Compared:
     rows, columns = embeddings[top : top + block], embeddings[left : left + block]
-    similarities = similarity(rows, columns)
+    similarities = compare(rows, columns)
     first, second = np.nonzero(top + np.arange(len(rows))[:, None] < left + np.arange(len(columns))[None, :])
     return Compared(first + top, second + left, similarities[first, second])
 

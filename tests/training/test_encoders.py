@@ -12,7 +12,8 @@ import pytest
 from facerec.errors import InvalidInput, MissingPart
 from facerec.faces.encoder import Card, open_encoder, require_whole
 from facerec.learning.settings import TrainSettings
-from facerec.training import calibrate, calibrate_on_split, export
+from facerec.thresholds import calibrate, calibrate_on_split
+from facerec.training import export
 from tests.drawn_crops import drawn_crops
 
 

@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "encoders": "facerec.cli.doctor",
     "doctor": "facerec.cli.doctor",
     "evaluate": "facerec.cli.evaluate",
+    "cluster": "facerec.cli.cluster",
+    "duplicates": "facerec.cli.duplicates",
     "train": "facerec.cli.train",
     "export": "facerec.cli.train",
     "cnn": "facerec.cli.cnn",

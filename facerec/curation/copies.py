@@ -11,9 +11,10 @@ import numpy as np
 
 from facerec import images
 from facerec.curation.fingerprint import Words, fingerprint, near_pairs
+from facerec.curation.photos import photos_in
 from facerec.curation.progress import Progress, silent
 from facerec.digest import sha256
-from facerec.errors import BadImage, InvalidInput
+from facerec.errors import BadImage
 
 NEAR = 32
 """Bits of 256 in which the fingerprints of two copies may differ.
@@ -23,16 +24,15 @@ near, and of copies reduced to a third of the side or saved at quality 30 none i
 """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Looked:
-    """A picture file that was looked at; sides in pixels, upright."""
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture file as it was found; sides in pixels, upright."""
 
     file: Path
     digest: str
     bytes: int
     width: int
     height: int
-    print: Words
 
     @property
     def worth(self) -> tuple[int, int]:
@@ -44,22 +44,16 @@ class Looked:
 class Copy:
     """A picture that is there again. `distance` is how many of 256 bits differ from the one to keep."""
 
-    file: Path
+    picture: PictureFile
     kind: Literal["same_bytes", "near"]
     distance: int
-    width: int
-    height: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
     """The picture to keep, the largest, and its copies, nearest first."""
 
-    keep: Path
-    width: int
-    height: int
-    bytes: int
+    keep: PictureFile
     copies: tuple[Copy, ...]
 
 
@@ -78,12 +72,8 @@ class Search:
 
 def find_copies(folder: Path, progress: Progress = silent) -> Search:
     """Look at every picture in a folder and the folders below it. Raises InvalidInput where there is none."""
-    if not folder.is_dir():
-        raise InvalidInput(f"{folder} is no folder: give one with pictures in it")
-    files = images.find(folder)
-    if not files:
-        raise InvalidInput(f"no pictures in {folder}")
-    looked, refused = list[Looked](), list[tuple[Path, str]]()
+    files = photos_in(folder)
+    looked, refused = list[tuple[PictureFile, Words]](), list[tuple[Path, str]]()
     for done, file in enumerate(files, start=1):
         try:
             looked.append(look(file))
@@ -93,33 +83,31 @@ def find_copies(folder: Path, progress: Progress = silent) -> Search:
     return Search(tuple(groups(looked)), len(looked), tuple(refused))
 
 
-def look(file: Path) -> Looked:
-    """Read one picture. Raises BadImage."""
+def look(file: Path) -> tuple[PictureFile, Words]:
+    """A picture and its fingerprint. Raises BadImage."""
     content = images.read_bytes(file)
     pixels = images.decode(content, name=str(file))
     height, width = pixels.shape[:2]
-    return Looked(file, sha256(content), len(content), width, height, fingerprint(pixels))
+    return PictureFile(file, sha256(content), len(content), width, height), fingerprint(pixels)
 
 
-def groups(looked: Sequence[Looked], limit: int = NEAR) -> Iterator[Copies]:
+def groups(looked: Sequence[tuple[PictureFile, Words]], limit: int = NEAR) -> Iterator[Copies]:
     """The best picture first: whatever is within `limit` bits of it is its copy, and so on with the rest.
 
     A copy of a copy that is too far from the best one is not drawn in, so chains do not form.
     """
-    best_first = sorted(looked, key=lambda one: one.worth, reverse=True)
-    near: dict[int, list[tuple[int, int]]] = {}
-    for first, second, apart in near_pairs(np.array([one.print for one in best_first]).reshape(-1, 4), limit):
+    best_first = sorted(looked, key=lambda one: one[0].worth, reverse=True)
+    pictures, near = [picture for picture, _ in best_first], dict[int, list[tuple[int, int]]]()
+    for first, second, apart in near_pairs(np.array([words for _, words in best_first]).reshape(-1, 4), limit):
         near.setdefault(first, []).append((apart, second))
     taken = set[int]()
-    for place, keep in enumerate(best_first):
+    for place, keep in enumerate(pictures):
         mine = [] if place in taken else [(apart, other) for apart, other in near.get(place, ()) if other not in taken]
         taken.update(other for _, other in mine)
         if mine:
-            copies = [copy_of(keep, best_first[other], apart) for apart, other in sorted(mine)]
-            yield Copies(keep.file, keep.width, keep.height, keep.bytes, tuple(copies))
+            yield Copies(keep, tuple(copy_of(keep, pictures[other], apart) for apart, other in sorted(mine)))
 
 
-def copy_of(keep: Looked, other: Looked, apart: int) -> Copy:
+def copy_of(keep: PictureFile, other: PictureFile, apart: int) -> Copy:
     """How a picture is related to the one to keep."""
-    kind: Literal["same_bytes", "near"] = "same_bytes" if other.digest == keep.digest else "near"
-    return Copy(other.file, kind, apart, other.width, other.height, other.bytes)
+    return Copy(other, "same_bytes" if other.digest == keep.digest else "near", apart)

@@ -10,7 +10,7 @@ import pytest
 from skimage import data
 
 from facerec import images
-from facerec.curation.copies import Looked, find_copies, groups
+from facerec.curation.copies import PictureFile, find_copies, groups
 from facerec.errors import InvalidInput
 
 
@@ -22,21 +22,21 @@ def bits(*, differ: int) -> np.ndarray:
     return words
 
 
-def looked(name: str, differ: int, side: int = 100, digest: str = "") -> Looked:
-    return Looked(Path(name), digest or name, 10, side, side, bits(differ=differ))
+def looked(name: str, differ: int, side: int = 100, digest: str = "") -> tuple[PictureFile, np.ndarray]:
+    return PictureFile(Path(name), digest or name, 10, side, side), bits(differ=differ)
 
 
 def test_the_largest_is_kept_and_the_nearest_copy_comes_first() -> None:
     (group,) = groups([looked("small", 9, 50), looked("large", 0, 200), looked("middle", 4, 100), looked("else", 200)])
-    assert group.keep == Path("large")
-    assert [(one.file.name, one.distance, one.kind) for one in group.copies] == [
+    assert group.keep.file == Path("large")
+    assert [(one.picture.file.name, one.distance, one.kind) for one in group.copies] == [
         ("middle", 4, "near"), ("small", 9, "near")
     ]  # fmt: skip
 
 
 def test_a_chain_of_likenesses_does_not_make_one_group() -> None:
     found = list(groups([looked("a", 0, 300), looked("b", 30, 200), looked("c", 60, 100)]))
-    assert [(one.keep.name, [copy.file.name for copy in one.copies]) for one in found] == [("a", ["b"])]
+    assert [(one.keep.file.name, [copy.picture.file.name for copy in one.copies]) for one in found] == [("a", ["b"])]
 
 
 def test_a_folder_with_copies(tmp_path: Path) -> None:
@@ -49,8 +49,11 @@ def test_a_folder_with_copies(tmp_path: Path) -> None:
     told: list[int] = []
     found = find_copies(tmp_path, lambda done, total: told.append(total - done))
     (group,) = found.groups
-    assert (group.keep, group.width) == (tmp_path / "b.png", 512)
-    assert [(copy.file.name, copy.kind) for copy in group.copies] == [("again.png", "same_bytes"), ("a.jpg", "near")]
+    assert (group.keep.file, group.keep.width) == (tmp_path / "b.png", 512)
+    assert [(copy.picture.file.name, copy.kind) for copy in group.copies] == [
+        ("again.png", "same_bytes"),
+        ("a.jpg", "near"),
+    ]
     assert found.pictures == 4 and [file.name for file, _ in found.refused] == ["broken.jpg"]
     assert told == [4, 3, 2, 1, 0]
 

@@ -14,34 +14,32 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from facerec.calibration import balanced, measure_operating_points
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
-from facerec.faces.encoder import PACKAGED, SIDE, open_encoder
-from facerec.faces.encoder_export import export_encoder, write_card
+from facerec.faces.encoder import PACKAGED
+from facerec.faces.encoder_export import export_encoder
 from facerec.faces.trunks import Trunk, create_trunk, load_weights
 from facerec.faces.trunks.facenet import read_facenet
 from facerec.learning import log, samplers
 from facerec.learning.augment import AugmentSettings
-from facerec.learning.datasets import TABLE, Crops, Progress, Refused, load_shards, table_rows
+from facerec.learning.batches import Batches, input_size
+from facerec.learning.datasets import Crops, Progress, Refused, load_shards
+from facerec.learning.embedding import embed
 from facerec.learning.lookalikes import ConfusedBatches
-from facerec.learning.loop import CHECKPOINT, Batches, LoopSettings, Report, Run, embed, input_size
+from facerec.learning.loop import go
 from facerec.learning.objectives import objective_of
+from facerec.learning.reports import Report
+from facerec.learning.run import CHECKPOINT, LoopSettings, Run
 from facerec.learning.settings import TrainSettings
-from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import Float32, Int64
 from facerec.replacing import replacing
 
 __all__ = [
-    "AugmentSettings", "Material", "TrainSettings", "calibrate", "calibrate_on_split", "export", "train", "train_from",
+    "AugmentSettings", "Material", "TrainSettings", "export", "train", "train_from",
 ]  # fmt: skip
 
 SETTINGS, MATERIAL, LOG, WEIGHTS = "settings.toml", "material.json", "log.csv", "weights.safetensors"
 BESIDE, LOOKALIKES = "beside.safetensors", "lookalikes"
 LOG_EVERY = 50  # steps
-TARGETS = (0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
-"""False match rates that a calibration tries to support."""
-MOST_PER_SUBJECT = 30
-"""Pictures of one subject in a calibration: a few people with hundreds would drown the others."""
 
 Listener = Callable[[Report, int], None]
 """Hears of every step, and of how many there are."""
@@ -153,7 +151,7 @@ def confused_batches(settings: TrainSettings, crops: Crops, run: Run) -> Batches
 
     def embedded(rows: Int64) -> Float32:
         size = input_size(settings.sizes, run.step / run.settings.steps)
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
+        with run.autocast():
             return embed(run.trunk, crops[rows].pixels, size)
 
     return ConfusedBatches(
@@ -174,7 +172,7 @@ def train(settings: TrainSettings, crops: Crops, folder: Path, report: Listener 
     folder.mkdir(parents=True, exist_ok=True)
     log.cut(folder / LOG, run.step)
     last = run.settings.steps
-    for now in run.go(crops, batches, run.beside):
+    for now in go(run, crops, batches, run.beside):
         if now.step % LOG_EVERY == 0 or now.step == last:
             log.append(folder / LOG, asdict(now))
         if report:
@@ -226,49 +224,6 @@ def adopt(config: Path, out: Path) -> TrainSettings:
     with replacing(kept) as fresh:
         fresh.write_bytes(content)
     return settings
-
-
-def calibrate_on_split(folder: Path, data: Path, split: str = "val") -> OperatingPoints:
-    """Measure an exported encoder's thresholds on the people of a split of `data`, into the encoder's card.
-
-    Raises InvalidInput where somebody in it was trained on, a crop has no label, or the people are too few.
-    """
-    trained_on = open_encoder(folder).card.facts.get("training", {}).get("splits", ())
-    require_strangers(data / TABLE, split, trained_on)
-    crops = load_shards(data, (split,))
-    keep = balanced([str(label) for label in crops.labels], MOST_PER_SUBJECT, np.random.default_rng(0))
-    people = f"{len(keep)} crops of {len(np.unique(crops.labels))} people, at most {MOST_PER_SUBJECT} of each"
-    evidence = f"split {split} of {data.resolve().name}: {people}, none of them in training"
-    return calibrate(folder, crops[keep], evidence)
-
-
-def require_strangers(table: Path, split: str, trained_on: tuple[str, ...]) -> None:
-    """Raise InvalidInput where a split has a subject in common with those that were trained on."""
-    people: dict[bool, set[str]] = {True: set(), False: set()}
-    for row in table_rows(table):
-        if row["split"] == split or row["split"] in trained_on:
-            people[row["split"] == split].add(row["subject"])
-    if both := sorted((people[True] & people[False]) - {""}):
-        raise InvalidInput(
-            f"{len(both)} subjects of split {split} were trained on, {both[0]} for one: thresholds need other people"
-        )
-
-
-def calibrate(folder: Path, crops: Crops, evidence: str, seed: int = 0) -> OperatingPoints:
-    """The same on crops at hand; `evidence` says in words what they are."""
-    if (crops.labels < 0).any():
-        raise InvalidInput("calibration needs the subject of every crop")
-    encoder = open_encoder(folder)
-    edge = (crops.pixels.shape[1] - SIDE) // 2
-    embeddings = encoder(np.ascontiguousarray(crops.pixels[:, edge : edge + SIDE, edge : edge + SIDE]))
-    points = measure_operating_points(
-        embeddings, [str(label) for label in crops.labels], encoder=encoder.digest, evidence=evidence,
-        rng=np.random.default_rng(seed), targets=TARGETS,
-    )  # fmt: skip
-    if not points.rows:
-        raise InvalidInput(f"no threshold can be measured: {points.refused[0][1]}")
-    write_card(folder, encoder.card.facts | {"operating_points": points.as_dict()})
-    return points
 
 
 def export(run: Path, out: Path, name: str, mirror: bool = True) -> None:

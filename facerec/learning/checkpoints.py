@@ -40,11 +40,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         save_file(tensors, fresh, metadata={"run": json.dumps({"step": checkpoint.step})})
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises DamagedFile where it is not a whole one, and MissingPart where there is none."""
+def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint onto a device. Raises DamagedFile where it is no whole one, MissingPart where there is none."""
     parts: dict[str, Tensors] = {part.name: {} for part in fields(Checkpoint) if part.name != "step"}
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt", device=str(device)) as file:
             step = int(json.loads(file.metadata()["run"])["step"])
             for key in file.keys():  # noqa: SIM118  safe_open is no mapping
                 part, _, name = key.partition("/")
@@ -63,9 +63,16 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` gave."""
+    """Put back what `optimizer_tensors` gave, each tensor laid out in memory as its weights are.
+
+    A fused optimizer goes through both from end to end and does not look whether their channels come first or last.
+    """
     state: dict[int, Tensors] = {}
     for key, value in tensors.items():
         number, _, name = key.partition("/")
         state.setdefault(int(number), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for weights, named in optimizer.state.items():
+        for name, value in named.items():
+            if value.shape == weights.shape:
+                named[name] = torch.empty_like(weights).copy_(value)

@@ -14,20 +14,14 @@ import torch
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.learning import checkpoints
 from facerec.learning.augment import AugmentSettings
+from facerec.learning.averaging import follow
+from facerec.learning.batches import ahead, batch_generator, endless, input_size
 from facerec.learning.datasets import Crops
-from facerec.learning.loop import (
-    Diverged,
-    LoopSettings,
-    Report,
-    Run,
-    ahead,
-    embed,
-    endless,
-    follow,
-    input_size,
-    step_generator,
-)
+from facerec.learning.embedding import embed
+from facerec.learning.loop import go
 from facerec.learning.losses import distillation
+from facerec.learning.reports import Diverged, Report
+from facerec.learning.run import LoopSettings, Run
 from facerec.records import Int64
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_trunk
@@ -51,7 +45,7 @@ def new_run(folder: Path, settings: LoopSettings = SETTINGS, seed: int = 0) -> R
 
 
 def finish(run: Run, objective=to_targets) -> list[Report]:
-    return list(run.go(CROPS, batches, objective))
+    return list(go(run, CROPS, batches, objective))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,7 +81,7 @@ def test_a_report_per_step_with_the_rate_of_the_schedule(uninterrupted: tuple[Ru
 def test_a_run_stopped_after_any_step_ends_like_the_uninterrupted_one(
     tmp_path: Path, uninterrupted: tuple[Run, list[Report]], stop: int
 ) -> None:
-    for report in new_run(tmp_path).go(CROPS, batches, to_targets):
+    for report in go(new_run(tmp_path), CROPS, batches, to_targets):
         if report.step == stop:
             break  # the process ends here; what is on disk is the last checkpoint
     saved = (stop - 1) // 2 * 2  # an even step is saved after its report
@@ -156,7 +150,7 @@ def test_what_learns_beside_the_trunk_is_trained_averaged_and_gone_on_with(tmp_p
     finish(whole, objective)
     assert not objective.turn.weight.equal(fresh) and not whole.beside_average["turn.weight"].equal(fresh)
     first, objective = beside_run(tmp_path / "stopped")
-    for report in first.go(CROPS, batches, objective):
+    for report in go(first, CROPS, batches, objective):
         if report.step == 3:
             break
     second, objective = beside_run(tmp_path / "stopped", seed=99)
@@ -178,12 +172,12 @@ def test_a_checkpoint_from_before_anything_learned_beside_the_trunk_is_gone_on_w
 
 
 def test_another_seed_sees_other_views(tmp_path: Path) -> None:
-    run, other = new_run(tmp_path / "a"), new_run(tmp_path / "b", replace(SETTINGS, seed=1))
-    some = CROPS[np.arange(4)]
-    assert run.views(some, 0).equal(run.views(some, 0))
-    assert not run.views(some, 0).equal(run.views(some, 1)) and not run.views(some, 0).equal(other.views(some, 0))
-    assert [run.views(some, step).shape[-1] for step in (0, 2, 3, 5)] == [32, 32, 48, 48]
-    assert step_generator(1, 2).initial_seed() != step_generator(2, 1).initial_seed()
+    see, other = (new_run(tmp_path, replace(SETTINGS, seed=seed)).views for seed in (0, 1))
+    some = CROPS.pixels[:4]
+    assert see(some, 0).equal(see(some, 0))
+    assert not see(some, 0).equal(see(some, 1)) and not see(some, 0).equal(other(some, 0))
+    assert [see(some, step).shape[-1] for step in (0, 2, 3, 5)] == [32, 32, 48, 48]
+    assert batch_generator(1, 2).initial_seed() != batch_generator(2, 1).initial_seed()
 
 
 def test_the_loss_falls_and_takes_of_one_subject_come_together(tmp_path: Path) -> None:

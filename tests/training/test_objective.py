@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from facerec.learning.datasets import Crops
-from facerec.learning.loop import Report
 from facerec.learning.losses import distillation, triplet
 from facerec.learning.miners import batch_hard
 from facerec.learning.objectives import objective_of
+from facerec.learning.reports import Report
 from facerec.training import batches_of, train
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_settings

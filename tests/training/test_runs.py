@@ -15,7 +15,7 @@ from facerec import training
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.encoder_export import PixelsToEmbedding
 from facerec.faces.golden import golden_faces
-from facerec.learning.loop import Report
+from facerec.learning.reports import Report
 from facerec.training import train, train_from
 from tests.drawn_crops import drawn_crops
 from tests.tiny import CONFIG, tiny_settings

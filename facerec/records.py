@@ -53,6 +53,14 @@ def require_embeddings(rows: np.ndarray) -> None:
         raise InvalidInput("an embedding row is not finite or not of length 1")
 
 
+def require_at_most_unit(rows: np.ndarray) -> None:
+    """Raise InvalidInput unless `rows` is float32 (N, 128), finite, each row of length 1 or less, within 1e-3."""
+    require_float32("rows", rows, (None, DIM))
+    norms = np.linalg.norm(rows.astype(np.float64), axis=1)
+    if not (norms <= 1 + 1e-3).all():  # False for NaN too
+        raise InvalidInput("a row is not finite or longer than 1")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
     """The faces of one image, best score first. N may be 0.
@@ -161,7 +169,10 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Are two faces the same person's? The answer, and the operating point that it was given at."""
+    """Are two faces the same person's? The answer, and the operating point that it was given at.
+
+    similarity  the cosine, -1..1, or what another head makes of the two embeddings, 0..1 of the binary one
+    """
 
     similarity: float
     point: OperatingPoint

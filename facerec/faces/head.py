@@ -105,4 +105,5 @@ def open_head(folder: Path, encoder: str) -> BinaryHead:
 def sigmoid(scores: Float32) -> Float32:
     """1 / (1 + exp(-score)), without overflow: 0 scores 0.5."""
     small = np.exp(-np.abs(scores))
-    return np.where(scores >= 0, 1, small) / (1 + small)
+    sure: Float32 = np.where(scores >= 0, np.float32(1), small) / (1 + small)
+    return sure

@@ -19,6 +19,7 @@ from facerec.metrics.identification import expected_fpir
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.recognition.choice import choice_named
 from facerec.recognition.enrollment import Enroller, Enrollment, Sample
+from facerec.recognition.heads import Cosine, Head, head_named
 from facerec.recognition.picture import Source, read_picture
 from facerec.records import Faces, Identification, Image, OperatingPoint, Verification
 
@@ -37,15 +38,16 @@ class Recognizer:
 
     def __init__(
         self, pipeline: FacePipeline, points: OperatingPoints, gallery: Gallery | None = None, face: str = "only",
-        detector: str = "custom",
+        detector: str = "custom", head: Head | None = None,
     ):  # fmt: skip
         self.pipeline, self.points, self.detector, self.face = pipeline, points, detector, face
         self._gallery, self._choose = gallery, choice_named(face)
+        self.head = Cosine(points) if head is None else head
 
     @classmethod
     def open(
         cls, gallery: str | Path | Gallery | None = None, *, detector: str = "mtcnn",
-        encoder: str | Path = "default", face: str = "only",
+        encoder: str | Path = "default", face: str = "only", head: str = "cosine",
     ) -> Recognizer:  # fmt: skip
         """A recognizer of the packaged or named parts.
 
@@ -53,6 +55,8 @@ class Recognizer:
         detector  see `facerec.faces.detector.create_detector`
         encoder   a packaged name, or a folder that `facerec export` wrote
         face      where one face is meant and a picture shows several: "only" refuses it, "largest" and "centre" choose
+        head      how two faces are verified: by the "cosine", or by the encoder's "binary" head where it has one; to
+                  identify somebody the cosine is used always
         """
         if isinstance(gallery, str | os.PathLike):
             from facerec.gallery import open_gallery
@@ -61,7 +65,8 @@ class Recognizer:
         with ThreadPoolExecutor(2) as pool:  # opening a graph leaves the other cores free
             detect, embed = pool.submit(create_detector, detector), pool.submit(open_encoder, encoder)
         pipeline = FacePipeline(detect.result(), align, quality, embed.result())
-        return cls(pipeline, embed.result().card.operating_points, gallery, face, detector)
+        decide = head_named(head, embed.result())
+        return cls(pipeline, embed.result().card.operating_points, gallery, face, detector, decide)
 
     @property
     def gallery(self) -> Gallery:
@@ -81,7 +86,7 @@ class Recognizer:
         Raises NoFace, ManyFaces or BadImage where one of the pictures does not hold one usable face.
         """
         a, b = self.portraits([first, second])
-        return Verification(float(a.embeddings[0] @ b.embeddings[0]), self.points.at_fmr(fmr))
+        return Verification(float(self.head(a.embeddings, b.embeddings)[0, 0]), self.head.points.at_fmr(fmr))
 
     def verify_subject(self, subject: str, picture: Source, fmr: float | None = None) -> Verification:
         """Is this the enrolled subject? Compared with each of its templates; the most similar decides.
@@ -93,13 +98,15 @@ class Recognizer:
         stored = self.gallery.embeddings(self.encoder, subject)
         require_templates(stored, self.encoder)
         (portrait,) = self.portraits([picture])
-        return Verification(float((stored.rows @ portrait.embeddings[0]).max()), self.point(fmr))
+        return Verification(float(self.head(stored.rows, portrait.embeddings).max()), self.point(fmr))
 
     def point(self, fmr: float | None) -> OperatingPoint:
-        """The packaged operating point at an FMR; with None, the gallery's own, or the default where it has none."""
-        if fmr is not None:
-            return self.points.at_fmr(fmr)
-        return self.gallery.operating_point(self.encoder) or self.points.at_fmr(FMR)
+        """The head's operating point at an FMR; with None, the gallery's own, or the default where it has none.
+
+        A gallery's own point is of the cosine: another head decides at its own.
+        """
+        own = self.gallery.operating_point(self.encoder) if fmr is None and isinstance(self.head, Cosine) else None
+        return own or self.head.points.at_fmr(FMR if fmr is None else fmr)
 
     def identify(self, picture: Source, top: int = 1, fpir: float = FPIR) -> tuple[Identification, ...]:
         """Who is on the picture? One answer per face, best detection first; none where there is no face.

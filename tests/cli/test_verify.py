@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from facerec.faces.encoder import Card, encoder_folder
+from facerec.faces.head import BinaryHead
 from tests.cli.conftest import Photos
+from tests.fakes import points
 
-KEYS = {"schema", "outcome", "similarity", "threshold", "fmr", "impostors", "encoder", "evidence"}
+KEYS = {"schema", "outcome", "head", "similarity", "threshold", "fmr", "impostors", "encoder", "evidence"}
 
 
 def test_two_takes_of_one_person_match(facerec, photos: Photos) -> None:
@@ -65,3 +72,34 @@ def test_a_subject_is_verified_against_the_gallery(facerec, photos: Photos) -> N
     assert facerec("verify", "--subject", "Eileen", photos.take).status == 0
     ran = facerec("verify", "--subject", "Nobody", photos.take)
     assert ran.status == 2 and "Nobody is not enrolled" in ran.err
+
+
+@pytest.fixture
+def encoder_with_head(tmp_path: Path) -> Path:
+    """The packaged encoder's files with a drawn head beside them, which has thresholds of its own."""
+    folder = shutil.copytree(encoder_folder("default"), tmp_path / "encoder")
+    facts = {"operating_points": points((1e-3, 0.25)).as_dict()}
+    digest = Card.read(folder).digest
+    BinaryHead("squared_euclidean", np.full(128, -8, np.float32), 10.0, digest, facts).write(folder)
+    return folder
+
+
+def test_a_trained_head_decides_at_its_own_threshold(facerec, photos: Photos, encoder_with_head: Path) -> None:
+    words = ["--encoder", encoder_with_head, "--head", "binary", "--json"]
+    (answer,) = facerec("verify", photos.portrait, photos.take, *words).answers
+    (cosine,) = facerec("verify", photos.portrait, photos.take, "--json").answers
+    assert (answer["head"], answer["threshold"], answer["outcome"]) == ("binary", 0.25, "match")
+    assert cosine["head"] == "cosine"
+    expected = 1 / (1 + np.exp(8 * (2 - 2 * cosine["similarity"]) - 10))
+    assert answer["similarity"] == pytest.approx(expected, rel=1e-4)
+    assert facerec("enroll", "Eileen", photos.portrait, "--encoder", encoder_with_head).status == 0
+    (enrolled,) = facerec("verify", "--subject", "Eileen", photos.take, *words).answers
+    assert enrolled["similarity"] == pytest.approx(answer["similarity"], abs=1e-4) and enrolled["threshold"] == 0.25
+
+
+def test_an_encoder_without_a_head_says_how_to_get_one(facerec, photos: Photos, encoder_with_head: Path) -> None:
+    (encoder_with_head / "head.json").unlink()
+    words = ["verify", photos.portrait, photos.take, "--encoder", encoder_with_head, "--head", "binary"]
+    ran = facerec(*words)
+    assert ran.status == 2 and "no binary head in" in ran.err and "--fit-head" in ran.err and ran.out == ""
+    assert facerec(*words, "--json").answers[0]["outcome"] == "missing_part"

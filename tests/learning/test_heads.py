@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 from facerec.errors import InvalidInput
+from facerec.faces.head import BinaryHead as StoredHead
 from facerec.learning.heads import BOUNDARY, STEEP, BinaryHead, typical
 from facerec.learning.losses import binary
 from facerec.learning.miners import all_pairs
@@ -108,3 +109,13 @@ def test_a_head_learns_which_numbers_tell(name: str) -> None:
 def test_an_unknown_difference_names_the_known_ones() -> None:
     with pytest.raises(InvalidInput, match="no difference 'cosine'; known: manhattan, squared_euclidean, chi_square"):
         BinaryHead("cosine")
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_the_head_without_torch_gives_the_same_scores(name: str) -> None:
+    head, a, b = BinaryHead(name), unit_rows(9, 10), unit_rows(9, 11)
+    with torch.no_grad():
+        head.weight.add_(torch.randn(128, generator=torch.Generator().manual_seed(12)))
+        expected = torch.sigmoid(head(a, b)).numpy()
+    stored = StoredHead(name, head.weight.detach().numpy(), head.bias.item(), "e" * 64, {})
+    assert np.diag(stored(a.numpy(), b.numpy())) == pytest.approx(expected, abs=1e-5)

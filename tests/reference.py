@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -17,6 +19,16 @@ def facenet_pytorch() -> ModuleType:
     """The package facenet_pytorch, beside any build of torchvision."""
     torchvision()
     return importlib.import_module("facenet_pytorch")
+
+
+def facenet_networks() -> ModuleType:
+    """facenet_pytorch's file of recognition networks alone: the package itself imports torchvision."""
+    found = importlib.util.find_spec("facenet_pytorch")
+    assert found is not None and found.origin is not None
+    folder = Path(found.origin).parent
+    for name, path in (("bare_facenet", folder), ("bare_facenet.models", folder / "models")):
+        sys.modules.setdefault(name, ModuleType(name)).__path__ = [str(path)]
+    return importlib.import_module("bare_facenet.models.inception_resnet_v1")
 
 
 def torchvision() -> ModuleType:

@@ -10,6 +10,7 @@ principal axes of faces like those to be compared the least possible.
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,17 @@ from facerec.cnn.networks.keys import renamed
 from facerec.cnn.weight_files import State, as_float, read_content, read_safetensors
 from facerec.errors import DamagedFile, InvalidInput
 from facerec.faces.trunks.inception_resnet import WIDE, inception_resnet_v1
-from facerec.faces.trunks.registry import load_weights
+from facerec.faces.trunks.registry import require_own
 from facerec.faces.trunks.trunk import Trunk
 from facerec.records import DIM, Float32
 
 NAME = "inception_resnet_v1"
 PROJECTION = "project.weight"
+REFUSALS = (
+    UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, AttributeError, LookupError, AssertionError,
+    struct.error,
+)  # fmt: skip
+"""What torch raises for a file that is none, or asks for something to be run: damaged ones met each of them."""
 
 
 def read_facenet(path: Path) -> State:
@@ -44,7 +50,7 @@ def read_facenet(path: Path) -> State:
     ours |= {name: torch.zeros((), dtype=torch.int64) for name in counters - ours.keys()}
     ours[PROJECTION] = torch.from_numpy(chance_axes())
     try:
-        load_weights(trunk, ours)
+        require_own(trunk, ours)
     except InvalidInput as error:
         raise InvalidInput(f"{path} holds no weights of facenet-pytorch's InceptionResnetV1: {error}") from error
     return ours
@@ -55,7 +61,7 @@ def read_tensors(content: bytes, name: str) -> State:
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return as_float(dict(state))
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, AttributeError) as error:
+    except REFUSALS as error:
         reason = str(error).partition("\n")[0][:200]
         raise DamagedFile(f"{name} is no whole file of tensors ({reason}): fetch it again") from error
 

@@ -37,10 +37,15 @@ def create_trunk(name: str) -> Trunk:
 
 def load_weights(trunk: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     """Put stored weights into a trunk, of any precision. Raises InvalidInput where they are another network's."""
+    require_own(trunk, weights)
+    trunk.load_state_dict(dict(weights))
+
+
+def require_own(trunk: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise InvalidInput unless the weights have the names and shapes of the trunk's own."""
     own, given = ({name: value.shape for name, value in w.items()} for w in (trunk.state_dict(), weights))
     if differing := sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name)):
         raise InvalidInput(f"these weights are another network's: {len(differing)} differ, the first {differing[0]}")
-    trunk.load_state_dict(dict(weights))
 
 
 def summarise_trunk(name: str, side: int | None = None) -> Summary:

@@ -9,6 +9,7 @@ import click
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, say
 from facerec.cli.gallery_leaving import remove
+from facerec.cli.gallery_mending import merge, move_face, remove_face
 
 
 @click.group()
@@ -16,7 +17,8 @@ def gallery() -> None:
     """Look at a gallery and change who is in it."""
 
 
-gallery.add_command(remove)
+for command in (remove, remove_face, move_face, merge):
+    gallery.add_command(command)
 
 
 @gallery.command("list")
@@ -35,13 +37,13 @@ def list_(gallery: str | None, as_json: bool) -> int:
 @options.gallery
 @answering
 def show(subject: str, gallery: str | None, as_json: bool) -> int:
-    """Every enrolled picture of SUBJECT, with where the face is and how good it is."""
+    """Every enrolled picture of SUBJECT: the face's number, the picture, where the face is and how good it is."""
     detail = options.existing_gallery(gallery).show(subject)
     for face in detail.faces:
         judged = ", ".join(f"{name} {value:.3g}" for name, value in face.quality.items())
         box = ",".join(f"{side:.0f}" for side in face.box)
         enrolled = {**asdict(face), "created_at": face.created_at.isoformat()}
-        say(as_json, f"{face.source} [{box}]  {judged}", {"subject": detail.name, **enrolled})
+        say(as_json, f"{face.id}  {face.source} [{box}]  {judged}", {"subject": detail.name, **enrolled})
     return FOUND
 
 

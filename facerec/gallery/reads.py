@@ -105,7 +105,7 @@ def show(connection: Connection, name: str) -> SubjectDetail:
     for face_id, encoder in connection.execute(of_subject.where(FaceRow.subject_id == subject.id)):
         encoders.setdefault(face_id, []).append(encoder)
     faces = connection.execute(select(FaceRow).where(FaceRow.subject_id == subject.id).order_by(FaceRow.id))
-    detail = tuple(_face(row, sorted(encoders.get(row.id, []))) for row in faces)
+    detail = tuple(face_detail(row, sorted(encoders.get(row.id, []))) for row in faces)
     return SubjectDetail(subject.name, subject.created_at, detail)
 
 
@@ -234,7 +234,8 @@ def _decode(rows: Sequence[Any]) -> Templates:
     return Templates(ids, owners, decoded.reshape(-1, DIM), sound)
 
 
-def _face(row: Row[Any], encoders: list[str]) -> FaceDetail:
+def face_detail(row: Row[Any], encoders: list[str]) -> FaceDetail:
+    """A face from its row, with the encoders that have a template of it."""
     quality = {name: getattr(row, name) for name in sorted(QUALITY_FIELDS) if getattr(row, name) is not None}
     box = (row.x1, row.y1, row.x2, row.y2)
     return FaceDetail(row.id, row.source, row.image_sha256, box, quality, tuple(encoders), row.created_at)

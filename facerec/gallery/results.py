@@ -41,6 +41,23 @@ class RemoveResult:
 
 
 @dataclass(frozen=True, slots=True)
+class MendResult:
+    """What became of one or several faces of a subject.
+
+    subject    whose they were
+    into       whose they are now; None where they were deleted
+    is_gone    True where the subject had no other face and is no longer enrolled
+    """
+
+    subject: str
+    into: str | None
+    faces: int
+    templates: int
+    is_gone: bool
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectSummary:
     """One enrolled subject, in a line."""
 

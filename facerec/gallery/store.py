@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
-from facerec.gallery import integrity, loading, reads, writes
+from facerec.gallery import details, integrity, loading, mending, reads, writes
 from facerec.gallery.checks import (
     clean_name,
     clean_refusal,
@@ -36,6 +36,7 @@ from facerec.gallery.results import (
     Calibration,
     EnrollResult,
     GalleryStats,
+    MendResult,
     Refusal,
     RemoveResult,
     State,
@@ -112,6 +113,31 @@ class Gallery:
             writes.rename_subject(write, clean_name(old), clean_name(new))
         self._empty_the_log()
 
+    def forget_face(self, face_id: int) -> MendResult:
+        """Delete one face with its templates, and overwrite their bytes; its subject goes with its last face.
+
+        Raises InvalidInput where there is no such face.
+        """
+        with self._write() as write:
+            mended = mending.forget_face(write, face_id)
+        self._empty_the_log()
+        self._discard_snapshots()
+        return mended
+
+    def move_face(self, face_id: int, subject: str) -> MendResult:
+        """Give one face to another subject, enrolled or new. Raises InvalidInput where there is no such face."""
+        with self._write() as write:
+            mended = mending.move_face(write, face_id, clean_name(subject))
+        self._empty_the_log()
+        return mended
+
+    def merge(self, subject: str, into: str) -> MendResult:
+        """Give all faces of one subject to another. Raises NotEnrolled, and InvalidInput for one subject twice."""
+        with self._write() as write:
+            mended = mending.merge(write, clean_name(subject), clean_name(into))
+        self._empty_the_log()
+        return mended
+
     def remember_refusals(self, refusals: Sequence[Refusal]) -> int:
         """Remember pictures that were looked at and not enrolled; how many of them were not known."""
         cleaned = [clean_refusal(refusal) for refusal in refusals]
@@ -162,6 +188,11 @@ class Gallery:
         """The templates made by one encoder, of everybody or of one subject. Raises NotEnrolled."""
         with self._read() as connection:
             return reads.embeddings(connection, encoder, None if subject is None else clean_name(subject))
+
+    def faces(self, encoder: str) -> details.EnrolledFaces:
+        """Every sound template of one encoder with the face that it was made of."""
+        with self._read() as connection:
+            return details.enrolled_faces(connection, encoder)
 
     def load(self, encoder: str) -> StoredEmbeddings:
         """As `embeddings` of everybody; where there are many, by way of a snapshot beside the gallery's file."""

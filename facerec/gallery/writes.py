@@ -92,7 +92,7 @@ class Stored:
 
 def store_template(write: Write, template: Template) -> Stored:
     """Store a template unless it is there. One whose bytes were damaged is put right, and counts as new."""
-    subject_id = _subject(write, template.subject)
+    subject_id = find_or_add_subject(write, template.subject)
     face_id = _face(write, subject_id, template)
     face = {"face_id": face_id, "encoder": template.encoder}
     content = {"embedding": to_bytes(template.embedding), "generation": write.generation}
@@ -163,7 +163,7 @@ def subject_id_of(connection: Connection, name: str) -> int:
     return found
 
 
-def _subject(write: Write, name: str) -> int:
+def find_or_add_subject(write: Write, name: str) -> int:
     """The row of this subject: the one that is there, or a new one."""
     found = write.connection.execute(SUBJECT_ID, {"name": name}).scalar()
     return (

@@ -61,3 +61,17 @@ def test_cluster_writes_over_nothing_and_names_the_measured_rates(facerec, album
     assert "lies in" in facerec("cluster", album, "-o", album / "sorted").err
     ran = facerec("cluster", album, "--fmr", 0.5)
     assert ran.status == 2 and "measured: 0.1" in ran.err
+
+
+def test_a_gallery_is_put_right_face_by_face(facerec, photos: Photos) -> None:
+    facerec("enroll", "Eileen", photos.portrait, photos.take)
+    first, second = (face["id"] for face in facerec("gallery", "show", "Eileen", "--json").answers)
+    assert facerec("gallery", "show", "Eileen").out.startswith(f"{first}  {photos.portrait} [")
+    assert facerec("gallery", "move-face", second, "Collins").out == "1 face of Eileen given to Collins\n"
+    assert [row["name"] for row in facerec("gallery", "list", "--json").answers] == ["Collins", "Eileen"]
+    ran = facerec("gallery", "merge", "Collins", "Eileen")
+    assert ran.out == "1 face of Collins given to Eileen; Collins is no longer enrolled\n"
+    (answer,) = facerec("gallery", "remove-face", first, "--json").answers
+    assert (answer["subject"], answer["into"], answer["faces"], answer["is_gone"]) == ("Eileen", None, 1, False)
+    ran = facerec("gallery", "remove-face", first)
+    assert ran.status == 2 and f"no face {first}" in ran.err

@@ -1,0 +1,54 @@
+"""`facerec gallery remove-face | move-face | merge`: putting right what `facerec gallery health` has found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from facerec.cli import options
+from facerec.cli.answers import FOUND, answering, say
+
+if TYPE_CHECKING:
+    from facerec.gallery.results import MendResult
+
+
+@click.command("remove-face")
+@click.argument("face", type=int)
+@options.gallery
+@answering
+def remove_face(face: int, gallery: str | None, as_json: bool) -> int:
+    """Delete one enrolled FACE, by its number in `gallery show`; its bytes are overwritten.
+
+    A subject goes with its last face.
+    """
+    return answer(options.existing_gallery(gallery).forget_face(face), as_json)
+
+
+@click.command("move-face")
+@click.argument("face", type=int)
+@click.argument("subject")
+@options.gallery
+@answering
+def move_face(face: int, subject: str, gallery: str | None, as_json: bool) -> int:
+    """Give the enrolled FACE, by its number in `gallery show`, to SUBJECT, who is enrolled already or new."""
+    return answer(options.existing_gallery(gallery).move_face(face, subject), as_json)
+
+
+@click.command()
+@click.argument("subject")
+@click.argument("into")
+@options.gallery
+@answering
+def merge(subject: str, into: str, gallery: str | None, as_json: bool) -> int:
+    """Give all faces of SUBJECT to the subject INTO: one person who was enrolled under two names."""
+    return answer(options.existing_gallery(gallery).merge(subject, into), as_json)
+
+
+def answer(mended: MendResult, as_json: bool) -> int:
+    """Say what became of the faces."""
+    done = f"given to {mended.into}" if mended.into else "deleted"
+    last = f"; {mended.subject} is no longer enrolled" if mended.is_gone else ""
+    say(as_json, f"{mended.faces} face{'s' * (mended.faces != 1)} of {mended.subject} {done}{last}", asdict(mended))
+    return FOUND

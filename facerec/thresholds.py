@@ -12,7 +12,8 @@ from facerec.errors import InvalidInput
 from facerec.faces.encoder import SIDE, Encoder, open_encoder
 from facerec.faces.encoder_export import write_card
 from facerec.faces.head import HEAD, open_head
-from facerec.learning.datasets import TABLE, Crops, Progress, load_shards, table_rows
+from facerec.learning.datasets import TABLE, Crops, Progress, load_shards
+from facerec.learning.splits import require_strangers
 from facerec.metrics.cross_pairs import Compare, similarity
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import DIM, Float32
@@ -37,18 +38,6 @@ def calibrate_on_split(folder: Path, data: Path, split: str = "val") -> Operatin
     people = f"{len(keep)} crops of {len(np.unique(crops.labels))} people, at most {MOST_PER_SUBJECT} of each"
     evidence = f"split {split} of {data.resolve().name}: {people}, none of them in training"
     return calibrate(folder, crops[keep], evidence)
-
-
-def require_strangers(table: Path, split: str, trained_on: tuple[str, ...]) -> None:
-    """Raise InvalidInput where a split has a subject in common with those that were trained on."""
-    people: dict[bool, set[str]] = {True: set(), False: set()}
-    for row in table_rows(table):
-        if row["split"] == split or row["split"] in trained_on:
-            people[row["split"] == split].add(row["subject"])
-    if both := sorted((people[True] & people[False]) - {""}):
-        raise InvalidInput(
-            f"{len(both)} subjects of split {split} were trained on, {both[0]} for one: thresholds need other people"
-        )
 
 
 def calibrate(folder: Path, crops: Crops, evidence: str, seed: int = 0) -> OperatingPoints:

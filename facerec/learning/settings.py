@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facerec.errors import InvalidInput, MissingPart
 from facerec.learning.augment import AugmentSettings
+from facerec.learning.batches import DEPTH
+from facerec.learning.devices import DEVICES
 from facerec.learning.miners import MINERS
+from facerec.learning.schedules import SCHEDULES
 from facerec.learning.tables import from_table
 from facerec.metrics.differences import DIFFERENCES
 
@@ -32,9 +35,14 @@ class TrainSettings:
 
     trunk: str = "residual"
     splits: tuple[str, ...] = ("train", "unlabelled")  # of faces.csv
+    holdout: float = 0.2  # share of the subjects who are the split `val` where the data says nothing of splits
+    holdout_seed: int = 0  # of their choice
     start: str = ""  # a folder with weights to start from, or a packaged encoder; empty: from scratch
+    start_strict: bool = True  # all of them must fit; else those that do are taken over
+    freeze: tuple[str, ...] = ()  # parts of the trunk that stay as they are
     epochs: float = 20  # passes over the crops, or over the subjects with a term of OF_PAIRS
     batch: int = 128
+    accumulate: int = 1  # batches of a step
     subjects: int = 32  # P
     per_subject: int = 4  # K
     distil: float = 1.0
@@ -53,13 +61,22 @@ class TrainSettings:
     softmax_scale: float = 32.0  # of the cosines before the softmax
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
+    schedule: str = "cosine"
+    step_epochs: float = 10.0  # of step, StepLR and CosineAnnealingWarmRestarts
+    factor: float = 0.1  # of each fall
+    milestones: tuple[float, ...] = ()  # epochs of the falls of MultiStepLR
     warmup: float = 0.03
     average: float = 0.999
     sizes: tuple[tuple[float, int], ...] = ((0.0, 112),)
+    device: str = "auto"
     bf16: bool = True
     compiled: bool = True
+    workers: int = 0
     seed: int = 0
     checkpoint_every: int = 1000
+    validate: str = ""  # a split of people outside the training; empty: none
+    validate_every: int = 1000
+    validate_fmr: float = 1e-3
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
     def __post_init__(self) -> None:
@@ -89,35 +106,42 @@ class TrainSettings:
             raise InvalidInput(f"{str(path)!r}: {error}") from error
 
 
+RANGES: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
+    ("above 0", lambda value: value > 0,
+     ("epochs", "learning_rate", "contrastive_margin", "softmax_scale", "step_epochs", "factor")),
+    ("0 or more", lambda value: value >= 0, (*TERMS, "margin", "mine_every", "softmax_margin", "weight_decay")),
+    ("1 or more", lambda value: value >= 1, ("accumulate", "checkpoint_every", "validate_every")),
+    ("2 or more", lambda value: value >= 2, ("batch", "subjects", "per_subject")),
+    ("in 0..1, 1 excluded", lambda value: 0 <= value < 1, ("warmup", "average", "holdout")),
+    ("between 0 and 1", lambda value: 0 < value < 1, ("validate_fmr",)),
+    ("in 0..4294967295", lambda value: 0 <= value < 2**32, ("seed", "holdout_seed")),
+    (f"in 0..{DEPTH}", lambda value: 0 <= value <= DEPTH, ("workers",)),
+)  # fmt: skip
+"""What numbers must be, how that is seen, and which settings it is said of."""
+
+
 def out_of_range(settings: TrainSettings) -> Iterator[str]:
     """What is wrong with the single numbers, in words."""
-    for name in ("epochs", "learning_rate", "contrastive_margin", "softmax_scale"):
-        if not getattr(settings, name) > 0:
-            yield f"{name} must be above 0"
-    for name in (*TERMS, "margin", "mine_every", "softmax_margin", "weight_decay"):
-        if not getattr(settings, name) >= 0:
-            yield f"{name} must be 0 or more"
-    for name in ("batch", "subjects", "per_subject"):
-        if getattr(settings, name) < 2:
-            yield f"{name} must be 2 or more"
-    for name in ("warmup", "average"):
-        if not 0 <= getattr(settings, name) < 1:
-            yield f"{name} must be in 0..1, 1 excluded"
+    for words, fits, names in RANGES:
+        for name in names:
+            if not fits(getattr(settings, name)):
+                yield f"{name} must be {words}"
     if not any(getattr(settings, name) for name in TERMS):
         yield f"one of {', '.join(TERMS)} must be above 0"
-    if not 0 <= settings.seed < 2**32:
-        yield "seed must be in 0..4294967295"
-    if settings.checkpoint_every < 1:
-        yield "checkpoint_every must be 1 or more"
     if not settings.splits:
         yield "splits must name one split or more"
 
 
 def unknown_names(settings: TrainSettings) -> Iterator[str]:
     """What is named and does not exist, or does nothing, in words."""
-    for name, known in (("miner", MINERS), ("difference", DIFFERENCES)):
+    names = {"miner": MINERS, "difference": DIFFERENCES, "schedule": SCHEDULES, "device": DEVICES}
+    for name, known in names.items():
         if getattr(settings, name) not in known:
             yield f"no {name} {getattr(settings, name)!r}, known: {', '.join(known)}"
+    if settings.schedule == "MultiStepLR" and not settings.milestones:
+        yield "MultiStepLR needs milestones, the epochs at which the rate falls"
+    if settings.validate and settings.validate in settings.splits:
+        yield f"validate must name people outside the training, and {settings.validate!r} is among the splits"
     if settings.mine_every and not settings.of_pairs:
         yield f"mine_every arranges batches of subjects: set one of {', '.join(OF_PAIRS)}, or mine_every = 0"
 

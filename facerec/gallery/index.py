@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.records import Candidates, Float32, Int64, require_embeddings
+from facerec.records import Candidates, Float32, Int64, require_at_most_unit, require_embeddings
 
 EXACT_UP_TO = 100_000
 """Templates searched by numpy; more go to faiss. Up to here a process that searches once loses nothing by numpy,
@@ -136,9 +136,12 @@ def search_subjects(
 
 
 def in_id_order(ids: Int64, embeddings: Float32) -> tuple[Int64, Float32]:
-    """Ids ascending and their rows, contiguous. Raises InvalidInput unless each unit row has an id of its own."""
+    """Ids ascending and their rows, contiguous. Raises InvalidInput unless each row has an id of its own.
+
+    Rows are as long as an embedding, or shorter: what several templates were made into.
+    """
     for start in range(0, max(1, len(embeddings)), CHECKED_AT_ONCE):
-        require_embeddings(embeddings[start : start + CHECKED_AT_ONCE])
+        require_at_most_unit(embeddings[start : start + CHECKED_AT_ONCE])
     if ids.shape != (len(embeddings),):
         raise InvalidInput(f"an index needs one id per row, got ids {ids.shape} for {embeddings.shape}")
     if not (np.diff(ids) > 0).all():

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from facerec.errors import EncoderMismatch, GalleryUnusable
+from facerec.gallery.fusion import apart
 from facerec.gallery.index import Index, build_index, search_subjects
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.records import Float32, Int64
+
+Combine = Callable[[StoredEmbeddings], StoredEmbeddings]
+"""Templates as they are stored -> rows to search, one per subject at least, with the same names."""
 
 
 class Source(Protocol):
@@ -25,9 +29,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searchable:
-    """Templates and the index over them, of one state. Never changed, only replaced."""
+    """Templates and the index over them, of one state. Never changed, only replaced.
+
+    stored    as they lie in the gallery
+    searched  what the index is over: the same, or one row for all templates of a subject
+    """
 
     stored: StoredEmbeddings
+    searched: StoredEmbeddings
     index: Index
 
 
@@ -38,10 +47,14 @@ class Searcher:
     reads the gallery's state, so a subject that any process has removed is not found again.
     """
 
-    def __init__(self, source: Source, encoder: str, build: Callable[[Int64, Float32], Index] = build_index):
+    def __init__(
+        self, source: Source, encoder: str, build: Callable[[Int64, Float32], Index] = build_index,
+        combine: Combine = apart,
+    ):  # fmt: skip
         self._source = source
         self._encoder = encoder
         self._build = build
+        self._combine = combine
         self._lock = threading.Lock()
         self._current: Searchable | None = None
 
@@ -52,11 +65,11 @@ class Searcher:
         them are damaged.
         """
         current = self.current()
-        stored = current.stored
-        k = min(k, len(stored.names))
-        found = search_subjects(current.index, stored.template_ids, stored.subject_ids, probes, k)
+        searched = current.searched
+        k = min(k, len(searched.names))
+        found = search_subjects(current.index, searched.template_ids, searched.subject_ids, probes, k)
         return [
-            tuple((stored.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
+            tuple((searched.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
             for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)
         ]
 
@@ -86,8 +99,9 @@ class Searcher:
         stored = self._source.refresh(current.stored) if current else self._source.load(self._encoder)
         require_templates(stored, self._encoder)
         if current and stored.rows is current.stored.rows:  # a name has changed, or nothing that is searched
-            return Searchable(stored, current.index)
-        return Searchable(stored, self._build(stored.template_ids, stored.rows))
+            return Searchable(stored, replace(current.searched, state=stored.state, names=stored.names), current.index)
+        searched = self._combine(stored)
+        return Searchable(stored, searched, self._build(searched.template_ids, searched.rows))
 
 
 def require_templates(stored: StoredEmbeddings, encoder: str) -> None:

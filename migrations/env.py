@@ -5,20 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from alembic import context
+from sqlalchemy import Engine
 
-from facerec.gallery.connect import create_file, is_vacant, locate
+from facerec.gallery.connect import create_file, engine_at, is_vacant, locate
 from facerec.gallery.schema import VERSION_TABLE, migrating
 from facerec.gallery.tables import Tables
 
 
 def run() -> None:
     config = context.config
-    place = config.attributes.get("place")
-    if place is None:
-        place = locate(context.get_x_argument(as_dictionary=True)["gallery"])
-        if isinstance(place, Path) and is_vacant(place):
-            create_file(place)
-    with migrating(place) as connection:
+    with migrating(config.attributes.get("engine") or engine_by_hand()) as connection:
         context.configure(
             connection=connection,
             target_metadata=Tables.metadata,
@@ -27,6 +23,16 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+
+
+def engine_by_hand() -> Engine:
+    """Of the gallery that was named on the command line or in a test; made where there is none."""
+    place = context.config.attributes.get("place")
+    if place is None:
+        place = locate(context.get_x_argument(as_dictionary=True)["gallery"])
+    if isinstance(place, Path) and is_vacant(place):
+        create_file(place)
+    return engine_at(place, foreign_keys=False)
 
 
 run()

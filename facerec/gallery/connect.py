@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from facerec.errors import GalleryUnusable, InvalidInput, MissingPart
+from facerec.replacing import DISK
 
 BUSY_SECONDS = 30
 """How long a writer waits for other writers. Each holds the lock for milliseconds: hundreds of turns."""
@@ -30,7 +31,7 @@ READ_AND_WRITE, READ_ONLY, IMMUTABLE = "mode=rw", "mode=ro", "mode=ro&immutable=
 
 REASONS = {
     sqlite3.SQLITE_NOTADB: "is no gallery: the file is not an SQLite database, and was left as it is",
-    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup: `facerec gallery restore FILE`",
     sqlite3.SQLITE_BUSY: f"is busy: another process has been writing to it for {BUSY_SECONDS} s; try again",
     sqlite3.SQLITE_READONLY: "cannot be written: the file or its folder is read-only; nothing was stored",
     sqlite3.SQLITE_FULL: "cannot grow: the disk is full; nothing was stored",
@@ -119,6 +120,8 @@ def create_file(path: Path) -> None:
         with explained(path):
             sqlite3.connect(f"{path.as_uri()}?mode=rwc", uri=True).close()
         path.chmod(0o600)
+        for folder in path.parents[:2]:
+            DISK.sync_folder(folder)
     except OSError as error:
         raise GalleryUnusable(f"no gallery can be made at {path}: {error.strerror}") from error
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, column, inspect, select, table, text
 
 from facerec.errors import GalleryUnusable, MissingPart
+from facerec.failpoint import failpoint
 from facerec.gallery.connect import (
     BUSY_SECONDS,
     connect_file,
@@ -28,6 +29,7 @@ from facerec.gallery.connect import (
     shown,
     writing,
 )
+from facerec.gallery.foreign_log import require_own_log
 
 VERSION_TABLE = "facerec_version"
 REVISIONS = ("0001", "0002", "0003")
@@ -44,6 +46,7 @@ def prepare(place: Path | URL, create: bool) -> None:
         if create and is_vacant(place):
             create_file(place)
         require_file(place)
+        require_own_log(place)
     with explained(place):
         found = _revision(place)
         if found is None and not create:
@@ -64,12 +67,13 @@ def scripts() -> Path:
 
 
 @contextmanager
-def migrating(place: Path | URL) -> Iterator[Connection]:
+def migrating(engine: Engine) -> Iterator[Connection]:
     """A write transaction in which tables may be rebuilt; it is undone if a reference is left without its row."""
-    with closed_after(engine_at(place, foreign_keys=False)) as engine, writing(engine) as connection:
+    with closed_after(engine), writing(engine) as connection:
         yield connection
+        failpoint("migration.before_commit")
         if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
-            raise GalleryUnusable(f"{shown(place)} was not migrated: rows would refer to rows that are gone")
+            raise GalleryUnusable("the gallery was not migrated: rows would refer to rows that are gone")
 
 
 @contextmanager
@@ -81,10 +85,12 @@ def closed_after(engine: Engine) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _revision(place: Path | URL) -> str | None:
-    """The revision of the tables; None when there are none at all. Raises GalleryUnusable for others' tables."""
-    name = shown(place)
-    with closed_after(engine_at(place)) as engine, reading(engine) as connection:
+def revision_of(engine: Engine, name: str) -> str | None:
+    """The revision of the tables; None when there are none at all.
+
+    Raises GalleryUnusable for others' tables, and for those of a newer facerec. `name` is what a message calls them.
+    """
+    with reading(engine) as connection:
         tables = set(inspect(connection).get_table_names())
         found = None
         if VERSION_TABLE in tables:
@@ -99,19 +105,29 @@ def _revision(place: Path | URL) -> str | None:
     return found
 
 
+def upgrade(engine: Engine) -> None:
+    """Bring tables to the newest revision, in one transaction. Foreign keys must be off while they are rebuilt."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["engine"] = engine
+    command.upgrade(config, "head")
+
+
+def _revision(place: Path | URL) -> str | None:
+    with closed_after(engine_at(place)) as engine:
+        return revision_of(engine, shown(place))
+
+
 def _upgrade(place: Path | URL, found: str | None) -> None:
     if not is_writable(place):
         raise GalleryUnusable(
             f"{shown(place)} has tables of an older facerec ({found or 'none'}) and cannot be written: "
             "open it once where it can be"
         )
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.attributes["place"] = place
-    command.upgrade(config, "head")
+    upgrade(engine_at(place, foreign_keys=False))
 
 
 def _keep_a_log(path: Path) -> None:

@@ -1,0 +1,145 @@
+"""A log that belongs to another gallery is never read into this one."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from facerec.errors import GalleryUnusable
+from facerec.gallery import open_gallery
+from facerec.gallery.connect import connect_file
+from facerec.gallery.foreign_log import metas, require_own_log
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+@contextmanager
+def unwritten(path: Path) -> Iterator[None]:
+    """What is written within the block stays in the log."""
+    with closing(connect_file(path)) as connection:
+        connection.execute("SELECT * FROM meta").fetchall()
+        connection.execute("BEGIN")
+        connection.execute("SELECT * FROM meta").fetchall()
+        yield
+
+
+def copy_with_log(path: Path, to: Path) -> Path:
+    """The two files as they lie: what a killed process leaves."""
+    to.parent.mkdir()
+    shutil.copy(path, to)
+    shutil.copy(log_of(path), log_of(to))
+    return to
+
+
+@pytest.fixture
+def other(blank: Path, tmp_path: Path) -> Path:
+    """Another gallery, of its own id, with a log that holds a change."""
+    path = tmp_path / "other" / "gallery.db"
+    path.parent.mkdir()
+    open_gallery(path)
+    return path
+
+
+def test_f21_the_log_of_another_gallery_is_refused_and_nothing_is_written(gallery, path, other, make, holds):
+    gallery.enroll([make("Anna", 1)])
+    with unwritten(other):
+        open_gallery(other).enroll([make("Ben", number) for number in range(2, 30)])
+        shutil.copy(log_of(other), log_of(path))
+    before = path.read_bytes(), log_of(path).read_bytes()
+    with pytest.raises(GalleryUnusable, match="belongs to another gallery"):
+        open_gallery(path)
+    assert (path.read_bytes(), log_of(path).read_bytes()) == before
+    log_of(path).unlink()
+    holds(open_gallery(path), [make("Anna", 1)])
+
+
+def test_f21_sqlite_alone_would_have_mixed_the_two(gallery, path, other, make):
+    """Why the log is looked at."""
+    gallery.enroll([make("Anna", 1)])
+    with unwritten(other):
+        open_gallery(other).enroll([make("Ben", number) for number in range(2, 30)])
+        shutil.copy(log_of(other), log_of(path))
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            names = connection.execute("SELECT name FROM subject").fetchall()
+        except sqlite3.DatabaseError:
+            names = []
+    assert names != [("Anna",)]
+
+
+def test_f21_a_log_that_is_newer_than_the_file_it_would_go_on_from_is_refused(gallery, path, make):
+    """An older copy of the file was put back beside the newer one's log."""
+    gallery.enroll([make("Anna", 1)])
+    older = path.read_bytes()
+    for number in range(2, 5):
+        gallery.enroll([make("Anna", number)])
+    with unwritten(path):
+        gallery.enroll([make("Anna", 5)])
+        log = log_of(path).read_bytes()
+    path.write_bytes(older)
+    log_of(path).write_bytes(log)
+    with pytest.raises(GalleryUnusable, match="another copy of this one"):
+        open_gallery(path)
+
+
+def test_f21_a_lost_log_leaves_what_was_in_the_file(gallery, path, make, holds):
+    gallery.enroll([make("Anna", 1)])
+    with unwritten(path):
+        gallery.enroll([make("Anna", 2)])
+        kept = path.read_bytes()
+    path.write_bytes(kept)
+    for file in path.parent.glob("gallery.db-*"):
+        file.unlink()
+    holds(open_gallery(path), [make("Anna", 1)])
+
+
+def test_ones_own_log_is_read(gallery, path, tmp_path, make, holds):
+    gallery.enroll([make("Anna", 1)])
+    with unwritten(path):
+        for number in range(2, 40):
+            gallery.enroll([make("Anna", number)])
+        copy = copy_with_log(path, tmp_path / "copy" / "gallery.db")
+    holds(open_gallery(copy), [make("Anna", number) for number in range(1, 40)])
+
+
+def test_a_log_says_each_generation_in_the_order_of_writing(gallery, path, make):
+    with unwritten(path):
+        for number in range(300):  # generations of one byte and of two
+            gallery.enroll([make("Anna", number)])
+        found = list(metas(log_of(path).read_bytes()))
+    assert [meta.generation for meta in found] == list(range(1, 301))
+    assert {meta.database for meta in found} == {gallery.state().database}
+
+
+def test_what_an_earlier_use_left_at_the_end_of_a_log_is_not_read(gallery, path, make):
+    """A log is written over from its beginning once all of it is in the file."""
+    with closing(connect_file(path)) as keeps_the_log:
+        keeps_the_log.execute("SELECT * FROM meta").fetchall()
+        gallery.enroll([make("Anna", number) for number in range(50)])
+        keeps_the_log.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        gallery.enroll([make("Anna", 50)])
+        assert [meta.generation for meta in metas(log_of(path).read_bytes())] == [2]
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(4096), b"\xff" * 20_000])
+def test_a_log_that_says_nothing_is_left_to_sqlite(gallery, path, content, make, holds):
+    gallery.enroll([make("Anna", 1)])
+    log_of(path).write_bytes(content)
+    require_own_log(path)
+    holds(open_gallery(path), [make("Anna", 1)])
+
+
+def test_a_file_that_says_nothing_is_left_to_sqlite(tmp_path, gallery, path, make):
+    """F9: the power was cut when the log was on the disk and the file was not."""
+    with unwritten(path):
+        gallery.enroll([make("Anna", 1)])
+        copy = copy_with_log(path, tmp_path / "copy" / "gallery.db")
+    copy.write_bytes(b"")
+    with pytest.raises(GalleryUnusable, match="there is no gallery"):
+        open_gallery(copy, create=False)
+    assert open_gallery(copy).subjects() == []

@@ -22,7 +22,8 @@ SHORTENED = 1 / 3
 
 def fuse(rows: Float32) -> Float32:
     """The one template of a subject: (k, 128) unit rows, k >= 1 -> (128,), of length 0 to 1, and 1 where k is 1."""
-    return fuse_each(rows, np.zeros(1, np.int64))[0]
+    one: Float32 = fuse_each(rows, np.zeros(1, np.int64))[0]
+    return one
 
 
 def fuse_each(rows: Float32, starts: Int64) -> Float32:

@@ -1,0 +1,80 @@
+"""Rates lower than the comparisons at hand can show, read off a curve that is fitted to the highest similarities.
+
+What exceeds a high threshold follows a generalised Pareto distribution, whatever the scores themselves follow
+(Pickands, 1975; Balkema and de Haan, 1974). It is fitted by probability-weighted moments (Hosking and Wallis, 1987),
+which are closed formulas and need no good start. A curve is no measurement: what comes from here is marked as such.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from facerec.errors import InvalidInput
+from facerec.metrics.scores import Float64, require_rate
+
+FEWEST = 10
+"""Scores above the start of a tail, at the least."""
+ALMOST_NONE = 1e-9
+"""A shape nearer to 0 than this is 0: the formulas divide by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Beyond `start`, the FMR at t is share * (1 + shape (t - start) / scale)^(-1 / shape).
+
+    start  a similarity
+    share  FMR at the start
+    scale  above 0, a similarity
+    shape  below 0 where similarities have an end, as cosines do
+    """
+
+    start: float
+    share: float
+    scale: float
+    shape: float
+
+    def fmr(self, threshold: float) -> float:
+        """The rate at a threshold, at or above the start."""
+        if threshold < self.start:
+            raise InvalidInput(f"this tail begins at {self.start:.3f}, and says nothing of {threshold:.3f}")
+        excess = (threshold - self.start) / self.scale
+        if abs(self.shape) < ALMOST_NONE:
+            return self.share * math.exp(-excess)
+        return self.share * max(0.0, 1 + self.shape * excess) ** (-1 / self.shape)
+
+    def threshold(self, fmr: float) -> float:
+        """The threshold at a rate, at or below the share."""
+        require_rate("an FMR", fmr)
+        if fmr > self.share:
+            raise InvalidInput(f"this tail begins at an FMR of {self.share:.1e}, and says nothing of {fmr:.1e}")
+        ratio = math.log(self.share / fmr)
+        if abs(self.shape) < ALMOST_NONE:
+            return self.start + self.scale * ratio
+        return self.start + self.scale * math.expm1(self.shape * ratio) / self.shape
+
+
+def fit_tail(start: float, share: float, above: np.ndarray, weights: np.ndarray | None = None) -> Tail:
+    """The tail whose scores above `start` are `above` (K,), each counting `weights` (K,) times, or once.
+
+    Raises InvalidInput where fewer than ten scores have a weight, or all lie at the start.
+    """
+    weight = np.ones(len(above)) if weights is None else np.asarray(weights, np.float64)
+    order = np.argsort(above, kind="stable")
+    excess, weight = np.asarray(above, np.float64)[order] - start, weight[order]
+    if (weight > 0).sum() < FEWEST:
+        raise InvalidInput(f"a tail needs {FEWEST} scores beyond its start, got {int((weight > 0).sum())}")
+    scale, shape = _moments(excess, weight / weight.sum())
+    return Tail(start, share, scale, shape)
+
+
+def _moments(excess: Float64, weight: Float64) -> tuple[float, float]:
+    """Scale and shape from the mean of the excesses, rising, and their mean weighted by the share that lies above."""
+    exceeded = 1 - (np.cumsum(weight) - weight / 2)
+    mean, high = float(weight @ excess), float(weight @ (exceeded * excess))
+    gap = mean - 2 * high
+    if not gap > 0:
+        raise InvalidInput("the scores beyond the start of a tail do not differ")
+    return 2 * mean * high / gap, 2 - mean / gap

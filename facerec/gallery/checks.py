@@ -21,7 +21,7 @@ QUALITY_FIELDS = frozenset(field.name for field in fields(Quality))
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Control characters, halves of surrogate pairs (no UTF-8 for them), line and paragraph separators."""
 
-_is_digest = re.compile("[0-9a-f]{64}").fullmatch
+is_digest = re.compile("[0-9a-f]{64}").fullmatch
 
 
 def clean_name(name: str) -> str:
@@ -56,7 +56,7 @@ def clean_source(source: str) -> str:
 
 def require_digest(name: str, digest: str) -> None:
     """Raise InvalidInput unless `digest` is a sha256 in 64 lower-case hex digits."""
-    if not _is_digest(digest):
+    if not is_digest(digest):
         raise InvalidInput(f"{name} must be a sha256 in 64 lower-case hex digits, got {digest!r}")
 
 

@@ -33,11 +33,16 @@ class EnrollResult:
 
 @dataclass(frozen=True, slots=True)
 class RemoveResult:
-    """How much went with a removed subject."""
+    """How much went with a removed subject.
+
+    is_log_empty  False where somebody was reading all the while: the database's log keeps what was deleted until the
+                  last of them is done
+    """
 
     faces: int
     templates: int
     generation: int
+    is_log_empty: bool
 
 
 @dataclass(frozen=True, slots=True)

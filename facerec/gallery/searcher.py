@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from facerec.errors import EncoderMismatch, GalleryUnusable
+from facerec.failpoint import failpoint
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import Index, build_index, search_subjects
 from facerec.gallery.results import State, StoredEmbeddings
@@ -101,7 +102,10 @@ class Searcher:
         if current and stored.rows is current.stored.rows:  # a name has changed, or nothing that is searched
             return Searchable(stored, replace(current.searched, state=stored.state, names=stored.names), current.index)
         searched = self._combine(stored)
-        return Searchable(stored, searched, self._build(searched.template_ids, searched.rows))
+        failpoint("index.before_build")
+        index = self._build(searched.template_ids, searched.rows)
+        failpoint("index.before_swap")
+        return Searchable(stored, searched, index)
 
 
 def require_templates(stored: StoredEmbeddings, encoder: str) -> None:

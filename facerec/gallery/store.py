@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
-from facerec.gallery import details, integrity, loading, mending, reads, writes
+from facerec.failpoint import failpoint
+from facerec.gallery import details, erasure, integrity, loading, mending, reads, writes
+from facerec.gallery.beside import Beside
 from facerec.gallery.checks import (
     clean_name,
     clean_refusal,
@@ -21,7 +22,6 @@ from facerec.gallery.checks import (
     require_operating_point,
 )
 from facerec.gallery.connect import (
-    connect_file,
     engine_at,
     explained,
     is_writable,
@@ -45,10 +45,7 @@ from facerec.gallery.results import (
     SubjectSummary,
 )
 from facerec.gallery.schema import REVISIONS, prepare
-from facerec.gallery.snapshots import Snapshots
 from facerec.records import OperatingPoint, Template
-
-log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -66,7 +63,7 @@ class Gallery:
         self._place = place
         self._engine = engine
         self._now = now
-        self._snapshots = Snapshots(place) if isinstance(place, Path) else None
+        self._beside = Beside.of(place)
 
     @classmethod
     def open(cls, where: str | Path, create: bool = True, now: Callable[[], datetime] = utc_now) -> Gallery:
@@ -103,15 +100,23 @@ class Gallery:
         """Delete a subject with faces, templates and refusals, and overwrite their bytes. Raises NotEnrolled."""
         with self._write() as write:
             faces, templates = writes.remove_subject(write, clean_name(subject))
-        self._empty_the_log()
-        self._discard_snapshots()
-        return RemoveResult(faces, templates, write.generation)
+        return RemoveResult(faces, templates, write.generation, self._beside.leave_no_trace())
+
+    def forget(self, subject: str) -> RemoveResult:
+        """As `remove`, and for good: no backup or export that still holds the subject brings it back.
+
+        Raises NotEnrolled. A person enrolled again later is another subject, whatever the name.
+        """
+        with self._write() as write:
+            faces, templates = erasure.forget_subject(write, clean_name(subject))
+            self._beside.write_erasures(write.connection)
+        return RemoveResult(faces, templates, write.generation, self._beside.leave_no_trace())
 
     def rename(self, old: str, new: str) -> None:
         """Give a subject another name. Raises NotEnrolled, and InvalidInput when the new name is taken."""
         with self._write() as write:
             writes.rename_subject(write, clean_name(old), clean_name(new))
-        self._empty_the_log()
+        self._beside.empty_the_log()
 
     def forget_face(self, face_id: int) -> MendResult:
         """Delete one face with its templates, and overwrite their bytes; its subject goes with its last face.
@@ -120,22 +125,21 @@ class Gallery:
         """
         with self._write() as write:
             mended = mending.forget_face(write, face_id)
-        self._empty_the_log()
-        self._discard_snapshots()
+        self._beside.leave_no_trace()
         return mended
 
     def move_face(self, face_id: int, subject: str) -> MendResult:
         """Give one face to another subject, enrolled or new. Raises InvalidInput where there is no such face."""
         with self._write() as write:
             mended = mending.move_face(write, face_id, clean_name(subject))
-        self._empty_the_log()
+        self._beside.leave_no_trace()
         return mended
 
     def merge(self, subject: str, into: str) -> MendResult:
         """Give all faces of one subject to another. Raises NotEnrolled, and InvalidInput for one subject twice."""
         with self._write() as write:
             mended = mending.merge(write, clean_name(subject), clean_name(into))
-        self._empty_the_log()
+        self._beside.leave_no_trace()
         return mended
 
     def remember_refusals(self, refusals: Sequence[Refusal]) -> int:
@@ -196,13 +200,9 @@ class Gallery:
 
     def load(self, encoder: str) -> StoredEmbeddings:
         """As `embeddings` of everybody; where there are many, by way of a snapshot beside the gallery's file."""
-        if self._snapshots is None:
-            return self.embeddings(encoder)
-        self._snapshots.tidy()
         with self._read() as connection:
-            loaded = loading.load(connection, self._snapshots, encoder)
-        if is_writable(self._place):
-            self._keep(loaded)
+            loaded = self._beside.load(connection, encoder)
+        self._beside.keep(loaded, self._is_free_of_removed)
         return loaded.stored
 
     def refresh(self, stored: StoredEmbeddings) -> StoredEmbeddings:
@@ -247,31 +247,9 @@ class Gallery:
             raise GalleryUnusable(f"the gallery {self} cannot be written: the file or its folder is read-only")
         with explained(self._place), writing(self._engine) as connection:
             yield writes.Write.begin(connection, self._now())
+            failpoint("write.before_commit")
+        failpoint("write.after_commit")
 
-    def _empty_the_log(self) -> None:
-        """Copy SQLite's log into the file and cut it, so that what was deleted is not left in it.
-
-        It waits for readers at work; what they hold up is emptied when the last connection is closed.
-        """
-        if isinstance(self._place, Path):
-            with explained(self._place), closing(connect_file(self._place)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _discard_snapshots(self) -> None:
-        if self._snapshots is not None:
-            self._snapshots.discard()
-
-    def _keep(self, loaded: loading.Loaded) -> None:
-        """Bring the snapshot in line with what was loaded; what cannot be done is said and stops nobody."""
-        assert self._snapshots is not None
-        try:
-            if loaded.is_to_be_discarded:
-                self._snapshots.discard()
-        except GalleryUnusable as error:
-            log.warning("%s", error)
-        if loaded.is_to_be_kept:
-            self._snapshots.save(loaded.stored, lambda: self._is_free_of_removed(loaded.stored.state))
-
-    def _is_free_of_removed(self, state: State) -> bool:
+    def _is_free_of_removed(self, stored: StoredEmbeddings) -> bool:
         with self._read() as connection:
-            return loading.is_free_of_removed(connection, state)
+            return loading.is_free_of_removed(connection, stored.state)

@@ -105,7 +105,7 @@ def store_template(write: Write, template: Template) -> Stored:
     return Stored(there.id, subject_id, True)
 
 
-def remove_subject(write: Write, name: str) -> tuple[int, int]:
+def remove_subject(write: Write, name: str, action: str = "remove") -> tuple[int, int]:
     """Delete a subject with everything that names it; how many faces and templates went. Raises NotEnrolled."""
     subject_id = subject_id_of(write.connection, name)
     faces = select(FaceRow.id).where(FaceRow.subject_id == subject_id)
@@ -113,7 +113,7 @@ def remove_subject(write: Write, name: str) -> tuple[int, int]:
     removed = write.connection.execute(delete(FaceRow).where(FaceRow.subject_id == subject_id)).rowcount
     write.connection.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
     write.connection.execute(delete(RefusalRow).where(RefusalRow.subject == name))
-    write.record("remove", subject_id, templates)
+    write.record(action, subject_id, templates)
     return removed, templates
 
 

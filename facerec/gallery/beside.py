@@ -1,0 +1,82 @@
+"""What lies beside a gallery's database file: its log, snapshots, the list of erasures. A server has none of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Connection
+
+from facerec.errors import GalleryUnusable
+from facerec.gallery import erasure, loading, reads
+from facerec.gallery.connect import connect_file, explained, is_writable
+from facerec.gallery.loading import Loaded
+from facerec.gallery.results import StoredEmbeddings
+from facerec.gallery.snapshots import Snapshots
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The files beside the gallery in `path`; None for a gallery on a server, where there is nothing to do."""
+
+    path: Path | None
+
+    @classmethod
+    def of(cls, place: Path | URL) -> Beside:
+        """Beside a file, or beside nothing."""
+        return cls(place if isinstance(place, Path) else None)
+
+    def load(self, connection: Connection, encoder: str) -> Loaded:
+        """Everybody's embeddings, by way of a snapshot where there is one to be trusted."""
+        if self.path is None:
+            return Loaded(reads.embeddings(connection, encoder, None), False, False)
+        snapshots = Snapshots(self.path)
+        snapshots.tidy()
+        return loading.load(connection, snapshots, encoder)
+
+    def keep(self, loaded: Loaded, is_free_of_removed: Callable[[StoredEmbeddings], bool]) -> None:
+        """Bring the snapshot in line with what was loaded; what cannot be done is said and stops nobody."""
+        if self.path is None or not is_writable(self.path):
+            return
+        snapshots = Snapshots(self.path)
+        try:
+            if loaded.is_to_be_discarded:
+                snapshots.discard()
+        except GalleryUnusable as error:
+            log.warning("%s", error)
+        if loaded.is_to_be_kept:
+            snapshots.save(loaded.stored, lambda: is_free_of_removed(loaded.stored))
+
+    def leave_no_trace(self) -> bool:
+        """Remove what was deleted from the database from the other files; False where the log had to be left."""
+        if self.path is None:
+            return True
+        is_log_empty = self.empty_the_log()
+        Snapshots(self.path).discard()
+        return is_log_empty
+
+    def empty_the_log(self) -> bool:
+        """Copy SQLite's log into the file and cut it, so that what was deleted is not left in it; False where it is.
+
+        It waits for readers at work; what they hold up is emptied when the last connection is closed.
+        """
+        if self.path is None:
+            return True
+        with explained(self.path), closing(connect_file(self.path)) as connection:
+            is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
+
+    def write_erasures(self, connection: Connection) -> None:
+        """The list outside the database, before the commit so that it is never behind. Raises GalleryUnusable."""
+        if self.path is None:
+            return
+        try:
+            erasure.write_list(self.path, erasure.erased(connection))
+        except OSError as error:
+            words = f"{erasure.list_beside(self.path)}: {error.strerror}"
+            raise GalleryUnusable(f"nobody was forgotten, for it could not be noted in {words}") from error

@@ -68,6 +68,7 @@ class SizeAtPoint:
         return {
             "threshold": self.point.threshold,
             "stated_fmr": self.point.fmr,
+            "extrapolated": self.point.extrapolated,
             "fpir": self.fpir and self.fpir.as_dict(),
             "fnir": self.fnir and self.fnir.as_dict(),
             "expected_fpir": self.expected,

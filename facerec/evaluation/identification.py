@@ -35,6 +35,8 @@ def evaluate_identification(
 
     Raises InvalidInput where no face is found in any picture to enroll.
     """
+    if wanted.labels is not None:
+        wanted.labels.require_names([one.name for one in plan.probes], [one.subject for one in plan.probes])
     shown = embed_plan(plan, embed, progress)
     result = measure_identification(shown, rng=rng, points=points)
     grown = measure_gallery_sizes(

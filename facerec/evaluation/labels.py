@@ -26,6 +26,11 @@ class Labels:
     by: str
     columns: Mapping[str, Mapping[str, str]]
 
+    def require_names(self, pictures: Sequence[str], subjects: Sequence[str]) -> None:
+        """Raise InvalidInput where some column knows none of the pictures or of whom they show."""
+        for column in self.columns:
+            self.of(column, pictures, subjects)
+
     def of(self, column: str, pictures: Sequence[str], subjects: Sequence[str]) -> np.ndarray:
         """The label of each of N pictures, "" where it has none: (N,) str; `subjects` are whom they show.
 

@@ -21,7 +21,7 @@ from facerec.evaluation.identification import evaluate_identification
 from facerec.evaluation.pairs import PicturePairs, read_pairs
 from facerec.evaluation.plans import one_shot_plan
 from facerec.evaluation.search_errors import IdentificationResult
-from facerec.evaluation.verification import VerificationResult, look_at, measure
+from facerec.evaluation.verification import VerificationResult, look_at, measure, require_usable
 from facerec.metrics import bootstrap
 from facerec.metrics.intervals import Rate
 from facerec.records import OperatingPoint
@@ -71,6 +71,7 @@ def evaluate_lfw(
     Raises MissingPart where pictures or pairs are not there, and what the parts raise.
     """
     pairs = read_pairs(folder / "pairs.txt" if pairs_file is None else pairs_file)
+    require_usable(pairs, wanted)
     with lfw_pictures(folder, pairs) as pictures:
         comparisons = compare(pictures, pairs, embed, progress)
         findings = look_at(pictures, pairs, comparisons, wanted, rng.spawn(1)[0])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from facerec.errors import InvalidInput, MissingPart
+from facerec.evaluation.data_digest import digest_file
 from facerec.metrics.scores import Bools
 from facerec.records import Int64
 
@@ -26,6 +27,7 @@ class PicturePairs:
     first_subject,
     second_subject     P names each: who is shown
     folds              (P,) int64  0 .. folds - 1
+    sha256             of the list's file, hex
     """
 
     first: tuple[str, ...]
@@ -34,6 +36,7 @@ class PicturePairs:
     first_subject: tuple[str, ...]
     second_subject: tuple[str, ...]
     folds: Int64
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         shows = self.shows
@@ -77,7 +80,9 @@ def read_pairs(path: Path) -> PicturePairs:
     rows = [_lfw_pair(path, number, line) for number, line in enumerate(lines[1:], start=2)]
     first, second, first_subject, second_subject = zip(*rows, strict=True)
     _require_agreement(path, same, first_subject, second_subject)
-    return PicturePairs(first, second, same, first_subject, second_subject, np.repeat(np.arange(folds), 2 * each))
+    return PicturePairs(
+        first, second, same, first_subject, second_subject, np.repeat(np.arange(folds), 2 * each), digest_file(path)
+    )
 
 
 def _text(path: Path) -> str:
@@ -124,7 +129,7 @@ def read_csv(path: Path) -> PicturePairs:
         whose = joined(first, second, same)
         subjects = tuple(whose[name] for name in first), tuple(whose[name] for name in second)
     _require_agreement(path, same, *subjects)
-    return PicturePairs(first, second, same, *subjects, np.zeros(len(rows), np.int64))
+    return PicturePairs(first, second, same, *subjects, np.zeros(len(rows), np.int64), digest_file(path))
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, str]]:

@@ -49,13 +49,14 @@ class IdentificationPlan:
 
 
 def list_subjects(folder: Path) -> dict[str, list[Path]]:
-    """Everybody in a folder of one folder per subject: name -> pictures, both sorted; empty folders left out.
+    """Everybody in a folder of one folder per subject: name -> pictures, both sorted; empty and hidden ones left out.
 
     Raises MissingPart where there is no such folder.
     """
     if not folder.is_dir():
         raise MissingPart(f"no folder {folder}")
-    people = {inner.name: _pictures(inner) for inner in sorted(folder.iterdir()) if inner.is_dir()}
+    inside = [inner for inner in sorted(folder.iterdir()) if inner.is_dir() and not inner.name.startswith(".")]
+    people = {inner.name: _pictures(inner) for inner in inside}
     return {name: pictures for name, pictures in people.items() if pictures}
 
 
@@ -65,10 +66,13 @@ def _pictures(folder: Path) -> list[Path]:
 
 def folders_plan(gallery: Path, probes: Path) -> IdentificationPlan:
     """Enroll everything in one folder and search for everything in another, each with one folder per subject."""
-    return IdentificationPlan(_all(list_subjects(gallery)), _all(list_subjects(probes)))
+    return IdentificationPlan(_all(gallery), _all(probes))
 
 
-def _all(people: Mapping[str, Sequence[Path]]) -> tuple[Shown, ...]:
+def _all(folder: Path) -> tuple[Shown, ...]:
+    people = list_subjects(folder)
+    if not people:
+        raise MissingPart(f"no pictures in folders of their own in {folder}: one folder per person is needed")
     return tuple(Shown(name, picture) for name, pictures in people.items() for picture in pictures)
 
 

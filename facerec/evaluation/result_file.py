@@ -34,8 +34,13 @@ def with_circumstances(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write the result with its circumstances as JSON, replacing the file whole; a folder is refused."""
-    write_text(path, json.dumps(with_circumstances(result), indent=2) + "\n")
+    """Write the result with its circumstances as JSON, replacing the file whole. Raises what `write_text` raises."""
+    write_complete(path, with_circumstances(result))
+
+
+def write_complete(path: Path, complete: dict[str, Any]) -> None:
+    """The same for a result that has its circumstances already."""
+    write_text(path, json.dumps(complete, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from facerec.errors import InvalidInput
 from facerec.evaluation.embedding import Embedded, numbered
 from facerec.evaluation.findings import NOTHING, Findings
 from facerec.evaluation.gallery_sizes import GallerySize
@@ -45,6 +44,7 @@ class SearchesAtPoint:
         return {
             "threshold": self.point.threshold,
             "stated_fmr": self.point.fmr,
+            "extrapolated": self.point.extrapolated,
             "fnir": self.fnir and self.fnir.as_dict(),
             "fpir": self.fpir and self.fpir.as_dict(),
             "named_wrongly": self.named_wrongly,
@@ -171,6 +171,14 @@ class _Drawn:
         """The same where there is such a probe."""
         return bootstrap.counted_rate(self.draws, self.subject[among], self.subject[among], event[among])
 
+    def fnirs(self, searches: Searches, target: float) -> Float64:
+        """FNIR at an FPIR of at most `target` in each draw that allows it, the threshold chosen anew: (at most R,)."""
+        found = np.where(searches.ranks == 1, searches.own, np.float32(-np.inf))
+        mated, strangers = self.subject[searches.mated], self.subject[searches.non_mated]
+        best = searches.best[searches.non_mated]
+        tars = bootstrap.tars_at_fmr(self.draws, found[searches.mated], mated, best, (strangers, strangers), target)
+        return 1 - tars
+
 
 def _is_open(searches: Searches) -> bool:
     return bool(searches.mated.any() and searches.non_mated.any())
@@ -197,10 +205,9 @@ def _at_point(searches: Searches, whose: _Drawn, point: OperatingPoint) -> Searc
 def _fnir_at_fpir(searches: Searches, whose: _Drawn, target: float) -> FnirAtFpir:
     strangers = searches.best[searches.non_mated]
     threshold = threshold_at_fmr(strangers, target, even_unsupported=True)
-    fnir = whose.rate(searches.mated, missed(searches.ranks, searches.own, threshold))
-    if fnir is None:
-        raise InvalidInput("an FNIR needs at least one mated search")
-    return FnirAtFpir(target, threshold, fnir, rule_of_three(len(strangers)) <= target)
+    fnir = whose.counted(searches.mated, missed(searches.ranks, searches.own, threshold))
+    interval = bootstrap.percentiles(whose.fnirs(searches, target)).covering(fnir.interval)
+    return FnirAtFpir(target, threshold, replace(fnir, interval=interval), rule_of_three(len(strangers)) <= target)
 
 
 def _failures(pictures: Embedded, subjects: Sequence[str], rng: np.random.Generator) -> Rate:

@@ -23,6 +23,7 @@ from facerec.evaluation.findings import NO_MORE, NOTHING, Findings, Wanted
 from facerec.evaluation.groups import GroupTable, pairs_by_group
 from facerec.evaluation.histogram import histograms
 from facerec.evaluation.pairs import PicturePairs
+from facerec.evaluation.reliability import judge_probability
 from facerec.evaluation.worst import worst_pairs
 from facerec.metrics import bootstrap
 from facerec.metrics.intervals import Interval, Rate, clopper_pearson, rule_of_three
@@ -74,6 +75,7 @@ class PairsAtPoint:
         return {
             "threshold": self.point.threshold,
             "stated_fmr": self.point.fmr,
+            "extrapolated": self.point.extrapolated,
             "fmr": self.fmr.as_dict(),
             "fnmr": self.fnmr.as_dict(),
             "far": self.far,
@@ -132,9 +134,22 @@ def evaluate_verification(
     progress: Progress = silent,
 ) -> VerificationResult:
     """Embed every picture of `pairs`, which lie in `folder`, and measure. Raises what its parts raise."""
+    require_usable(pairs, wanted)
     comparisons = compare(folder, pairs, embed, progress)
     result = measure(comparisons, rng=rng, points=points)
     return replace(result, findings=look_at(folder, pairs, comparisons, wanted, rng))
+
+
+def require_usable(pairs: PicturePairs, wanted: Wanted) -> None:
+    """Raise InvalidInput for pairs of one kind alone and for labels that do not fit, before minutes of embedding."""
+    if pairs.same.all() or not pairs.same.any():
+        raise InvalidInput("error rates need genuine and impostor pairs, and all of these are of one kind")
+    if wanted.labels is None:
+        return
+    if wanted.at is None:
+        raise InvalidInput("groups are compared at one operating point, and none was given")
+    shows = pairs.shows
+    wanted.labels.require_names(pairs.pictures, [shows[name] for name in pairs.pictures])
 
 
 def look_at(
@@ -142,8 +157,9 @@ def look_at(
 ) -> Findings:
     """What the pairs can tell beside their error rates."""
     return Findings(
-        data={"pictures_sha256": digest_pictures(folder, pairs.pictures)},
+        data={"list_sha256": pairs.sha256, "pictures_sha256": digest_pictures(folder, pairs.pictures)},
         groups=_groups(pairs, comparisons, wanted, rng),
+        stated=None if wanted.probability is None else judge_probability(comparisons, wanted.probability, rng),
         worst=worst_pairs(folder, pairs, comparisons, wanted.pictures) if wanted.pictures else {},
     )
 
@@ -151,10 +167,8 @@ def look_at(
 def _groups(
     pairs: PicturePairs, comparisons: Comparisons, wanted: Wanted, rng: np.random.Generator
 ) -> tuple[GroupTable, ...]:
-    if wanted.labels is None:
+    if wanted.labels is None or wanted.at is None:
         return ()
-    if wanted.at is None:
-        raise InvalidInput("groups are compared at one operating point, and none was given")
     return pairs_by_group(pairs, comparisons, wanted.labels, wanted.at, rng)
 
 

@@ -19,22 +19,26 @@ class MeasuredPoint:
     """One row of the table.
 
     target            the FMR that was asked for; point.fmr is the one that was met
-    fnmr              share of the genuine comparisons below the threshold
+    fnmr              share of the genuine comparisons below the threshold; None where there was none
     genuine           how many genuine comparisons that share is of
     false_matches     impostor comparisons at or above the threshold
-    effective_errors  how many independent false matches those are worth
-    fmr_interval      by bootstrap over subjects
-    fnmr_interval     likewise
+    effective_errors  how many independent false matches the FMR is worth
+    fmr_interval      where the FMR will lie among as many other people
+    fnmr_interval     of the true FNMR, by bootstrap over subjects; None where `fnmr` is
     """
 
     target: float
     point: OperatingPoint
-    fnmr: float
+    fnmr: float | None
     genuine: int
     false_matches: int
     effective_errors: float
     fmr_interval: Interval
-    fnmr_interval: Interval
+    fnmr_interval: Interval | None
+
+    @property
+    def fnmr_in_words(self) -> str:
+        return "not measured" if self.fnmr is None else f"{self.fnmr:.2%}"
 
     @property
     def is_uncertain(self) -> bool:
@@ -50,7 +54,7 @@ class MeasuredPoint:
             "false_matches": self.false_matches,
             "effective_errors": self.effective_errors,
             "fmr_interval": self.fmr_interval.as_list(),
-            "fnmr_interval": self.fnmr_interval.as_list(),
+            "fnmr_interval": self.fnmr_interval and self.fnmr_interval.as_list(),
             "interval_level": self.fmr_interval.level,
             "uncertain": self.is_uncertain,
         }
@@ -69,7 +73,7 @@ class MeasuredPoint:
                 false_matches=row["false_matches"],
                 effective_errors=row["effective_errors"],
                 fmr_interval=_interval(row, "fmr_interval"),
-                fnmr_interval=_interval(row, "fnmr_interval"),
+                fnmr_interval=_interval(row, "fnmr_interval") if row["fnmr_interval"] else None,
             )
         except KeyError as missing:
             raise InvalidInput(f"a row of the table of operating points lacks {missing}") from missing
@@ -85,10 +89,30 @@ class OperatingPoints:
     """All thresholds measured for one encoder, strictest last, and the targets that the data could not support.
 
     refused  (target FMR, why it is not in the table)
+    beyond   thresholds read off a fitted tail for some of the refused targets; nothing decides by them unless asked to
     """
 
     rows: tuple[MeasuredPoint, ...]
     refused: tuple[tuple[float, str], ...]
+    beyond: tuple[MeasuredPoint, ...] = ()
+
+    def extended(self) -> OperatingPoints:
+        """The same table with what lies beyond the measured among its rows, marked as extrapolated."""
+        there = {row.target for row in self.beyond}
+        left = tuple((target, reason) for target, reason in self.refused if target not in there)
+        return OperatingPoints(self.rows + self.beyond, left)
+
+    def then(self, stricter: OperatingPoints) -> OperatingPoints:
+        """These rows, and below the lowest of their rates those of another table that ask for more likeness."""
+        if not self.rows:
+            return stricter
+        last = self.strictest
+        more = [row for row in stricter.rows if row.point.fmr < last.fmr and row.point.threshold > last.threshold]
+        return OperatingPoints(self.rows + tuple(more), stricter.refused, stricter.beyond)
+
+    @property
+    def points(self) -> tuple[OperatingPoint, ...]:
+        return tuple(row.point for row in self.rows)
 
     def at_fmr(self, target: float) -> OperatingPoint:
         """The point measured for exactly this target. Raises InvalidInput, which says why, where there is none."""
@@ -131,6 +155,7 @@ class OperatingPoints:
             "schema": SCHEMA,
             "points": [row.as_dict() for row in self.rows],
             "refused": [{"target_fmr": target, "reason": reason} for target, reason in self.refused],
+            "beyond": [row.as_dict() for row in self.beyond],
         }
 
     @classmethod
@@ -138,5 +163,5 @@ class OperatingPoints:
         """From what `as_dict` gave. Raises InvalidInput for another schema or a broken row."""
         if table.get("schema") != SCHEMA:
             raise InvalidInput(f"a table of operating points must have schema {SCHEMA}, not {table.get('schema')}")
-        rows = tuple(MeasuredPoint.of(row) for row in table["points"])
-        return cls(rows, tuple((row["target_fmr"], row["reason"]) for row in table["refused"]))
+        rows, beyond = (tuple(MeasuredPoint.of(row) for row in table.get(key, ())) for key in ("points", "beyond"))
+        return cls(rows, tuple((row["target_fmr"], row["reason"]) for row in table["refused"]), beyond)

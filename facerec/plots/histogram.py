@@ -30,7 +30,7 @@ def score_histograms(
     axes.set_xlim(*_span(list(kinds.values()), edges))
     axes.set_ylim(bottom=0)
     share_ticks(axes, up=True)
-    axes.legend(frameon=False)
+    axes.legend(fontsize="small", facecolor="white", edgecolor="none", framealpha=0.85)
     return figure
 
 

@@ -16,7 +16,7 @@ def reliability_diagram(
     `error` is the expected calibration error. On the diagonal everything is as it says.
     """
     title = f"Reliability, expected calibration error {100 * error:.2g} %"
-    figure, axes = one_axes(title, "stated probability of a match", "share that is one", width=5.2, height=4.6)
+    figure, axes = one_axes(title, "stated probability of a match", "share that is one")
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=1, linestyle="--", label="as stated")
     axes.vlines(predicted, low, high, color=GENUINE, linewidth=2.5, alpha=0.35)
     axes.plot(predicted, observed, "o", color=GENUINE, label="observed, 95 % interval over people")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,3 +80,23 @@ class Beside:
         except OSError as error:
             words = f"{erasure.list_beside(self.path)}: {error.strerror}"
             raise GalleryUnusable(f"nobody was forgotten, for it could not be noted in {words}") from error
+
+    def erased(self) -> set[str]:
+        """Digests of everybody erased, by the list outside the database."""
+        return erasure.read_list(self.path) if self.path else set()
+
+    def tidied(self) -> list[str]:
+        """Remove what killed processes left half written; a sentence where there was any."""
+        found = Snapshots(self.path).tidy() if self.path else []
+        return [f"{len(found)} half-written files were removed"] if found else []
+
+    def problems(self, connection: Connection) -> Iterator[str]:
+        """What is wrong with the files beside the database, one sentence each."""
+        if self.path is None:
+            return
+        if back := erasure.returned(connection, self.erased() | erasure.erased(connection)):
+            yield f"{len(back)} subjects are here who were erased: `facerec doctor --repair` removes them again"
+        snapshots = Snapshots(self.path)
+        for path in snapshots:
+            if not loading.is_right(connection, snapshots, path):
+                yield f"{path.name} is no snapshot of this gallery: `facerec doctor --repair` writes another"

@@ -71,7 +71,7 @@ def engine_at(place: Path | URL, foreign_keys: bool = True) -> Engine:
     if isinstance(place, Path):
         connect = partial(connect_file, place, foreign_keys)
         engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", begin)
         return engine
     try:
         return create_engine(place, pool_pre_ping=True, hide_parameters=True)
@@ -169,7 +169,8 @@ def _reason(error: BaseException | None) -> str:
     return REASONS.get(code, f"cannot be used: {error}")
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
+    """Say BEGIN as `reading` and `writing` mean it."""
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 

@@ -10,16 +10,20 @@ from facerec.gallery.codec import from_bytes
 from facerec.gallery.reads import ROWS_AT_ONCE
 from facerec.gallery.tables import AuditEventRow, FaceRow, MetaRow, SubjectRow, TemplateRow
 
+SHOWN = 3
+"""Pictures that a sentence names."""
+
 
 def problems(connection: Connection) -> Iterator[str]:
     """What is wrong with this gallery, one sentence each; nothing when all is well."""
     if connection.dialect.name == "sqlite":
-        yield from _of_the_file(connection)
+        yield from problems_of_file(connection)
     yield from _of_the_count(connection)
     yield from _of_the_rows(connection)
 
 
-def _of_the_file(connection: Connection) -> Iterator[str]:
+def problems_of_file(connection: Connection) -> Iterator[str]:
+    """What is wrong with an SQLite file as such: damaged pages, references that lead nowhere."""
     for found in connection.execute(text("PRAGMA integrity_check")).scalars():
         if found != "ok":
             yield f"the file is damaged: {found}"
@@ -39,10 +43,24 @@ def _of_the_rows(connection: Connection) -> Iterator[str]:
     has_template = select(TemplateRow.id).where(TemplateRow.face_id == FaceRow.id).exists()
     empty = connection.execute(select(func.count(SubjectRow.id)).where(~has_face)).scalar_one()
     bare = connection.execute(select(func.count(FaceRow.id)).where(~has_template)).scalar_one()
-    stored = connection.execute(select(TemplateRow.embedding)).scalars().partitions(ROWS_AT_ONCE)
-    damaged = sum(int((~from_bytes(block)[1]).sum()) for block in stored)
+    damaged = damaged_templates(connection)
     for number, what in ((empty, "subjects without a face"), (bare, "faces without a template")):
         if number:
             yield f"{number} {what}"
     if damaged:
-        yield f"{damaged} templates hold no unit embedding: enroll their pictures again"
+        where = ", ".join(_sources(connection, damaged[:SHOWN])) + (", ..." if len(damaged) > SHOWN else "")
+        yield f"{len(damaged)} templates hold no unit embedding: enroll their pictures again ({where})"
+
+
+def damaged_templates(connection: Connection) -> list[int]:
+    """Ids of the templates whose bytes are no embedding."""
+    found: list[int] = []
+    for block in connection.execute(select(TemplateRow.id, TemplateRow.embedding)).partitions(ROWS_AT_ONCE):
+        sound = from_bytes([row[1] for row in block])[1]
+        found += [row[0] for row, is_sound in zip(block, sound, strict=True) if not is_sound]
+    return found
+
+
+def _sources(connection: Connection, templates: list[int]) -> list[str]:
+    query = select(FaceRow.source).join(TemplateRow, TemplateRow.face_id == FaceRow.id)
+    return list(connection.execute(query.where(TemplateRow.id.in_(templates)).order_by(TemplateRow.id)).scalars())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
+from facerec.errors import DamagedFile
 from facerec.gallery import reads, snapshots
 from facerec.gallery.refresh import Refreshed, refreshed
 from facerec.gallery.results import State, StoredEmbeddings
-from facerec.gallery.snapshots import Snapshots
+from facerec.gallery.snapshot import read_header
+from facerec.gallery.snapshots import Snapshots, open_plain
 
 STALE_SHARE = 1 / 16
 """Of the templates: where so many came since the snapshot, a new one is written. Reading one from the gallery costs
@@ -40,6 +43,25 @@ def load(connection: Connection, kept: Snapshots, encoder: str) -> Loaded:
 def is_free_of_removed(connection: Connection, state: State) -> bool:
     """Is everybody who was enrolled at that state still, and is it a state of this gallery at all?"""
     return reads.has_passed(connection, state) and not reads.removed_since(connection, state.generation)
+
+
+def is_right(connection: Connection, kept: Snapshots, path: Path) -> bool:
+    """Does a snapshot, brought up to date, hold what the gallery holds, bit for bit?"""
+    try:
+        with open_plain(path) as handle:
+            encoder = read_header(handle).encoder
+    except (OSError, DamagedFile):
+        return False
+    done = _from_snapshot(connection, kept, encoder) if kept.of(encoder) == path else None
+    if done is None:
+        return False
+    stored = reads.embeddings(connection, encoder, None)
+    pairs = zip(_arrays(done.stored), _arrays(stored), strict=True)
+    return done.stored.names == stored.names and all(np.array_equal(found, meant) for found, meant in pairs)
+
+
+def _arrays(stored: StoredEmbeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return stored.template_ids, stored.subject_ids, stored.rows
 
 
 def _from_snapshot(connection: Connection, kept: Snapshots, encoder: str) -> Refreshed | None:

@@ -69,7 +69,7 @@ def scripts() -> Path:
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """A write transaction in which tables may be rebuilt; it is undone if a reference is left without its row."""
-    with closed_after(engine), writing(engine) as connection:
+    with writing(engine) as connection:
         yield connection
         failpoint("migration.before_commit")
         if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
@@ -127,7 +127,8 @@ def _upgrade(place: Path | URL, found: str | None) -> None:
             f"{shown(place)} has tables of an older facerec ({found or 'none'}) and cannot be written: "
             "open it once where it can be"
         )
-    upgrade(engine_at(place, foreign_keys=False))
+    with closed_after(engine_at(place, foreign_keys=False)) as engine:
+        upgrade(engine)
 
 
 def _keep_a_log(path: Path) -> None:

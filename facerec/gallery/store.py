@@ -12,7 +12,8 @@ from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
 from facerec.failpoint import failpoint
-from facerec.gallery import details, erasure, integrity, loading, mending, reads, writes
+from facerec.gallery import arriving, details, erasure, exchange, integrity, loading, mending, reads, repair, writes
+from facerec.gallery.arriving import Arrived
 from facerec.gallery.beside import Beside
 from facerec.gallery.checks import (
     clean_name,
@@ -31,6 +32,7 @@ from facerec.gallery.connect import (
     undisturbed,
     writing,
 )
+from facerec.gallery.exchange import Arrival, Exported, Progress
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
     Calibration,
@@ -142,6 +144,21 @@ class Gallery:
         self._beside.leave_no_trace()
         return mended
 
+    def uids(self) -> dict[str, str]:
+        """Every subject's uid, which copies and exports keep, -> its name."""
+        with self._read() as connection:
+            return arriving.uids(connection)
+
+    def take_in(self, arrivals: Sequence[Arrival]) -> Arrived:
+        """Store people of an export, all of these or none; see `facerec.gallery.arriving.take_all_in`."""
+        with self._write() as write:
+            return arriving.take_in(write, arrivals)
+
+    def export(self, target: Path, progress: Progress = lambda done, total: None) -> Exported:
+        """Write everybody into a file of JSON lines, as of one moment; see `facerec.gallery.exchange`."""
+        with self._read() as connection:
+            return exchange.export(connection, target, progress)
+
     def remember_refusals(self, refusals: Sequence[Refusal]) -> int:
         """Remember pictures that were looked at and not enrolled; how many of them were not known."""
         cleaned = [clean_refusal(refusal) for refusal in refusals]
@@ -232,9 +249,26 @@ class Gallery:
             return reads.calibration(connection, encoder)
 
     def problems(self) -> list[str]:
-        """What is wrong with the gallery, one sentence each. Reads every row."""
+        """What is wrong with the gallery, one sentence each. Reads every row, and every snapshot."""
         with self._read() as connection:
-            return list(integrity.problems(connection))
+            return [*integrity.problems(connection), *self._beside.problems(connection)]
+
+    def repair(self) -> list[str]:
+        """Put right what can be without a backup or the pictures; what was done, one sentence each.
+
+        Raises GalleryUnusable where the file itself is damaged.
+        """
+        with self._write() as write:
+            done = repair.repaired(write, self._beside.erased())
+            self._beside.write_erasures(write.connection)
+        done += self._beside.tidied()
+        if done or self.problems():
+            self._beside.leave_no_trace()
+        with self._read() as connection:
+            encoders = list(reads.stats(connection, REVISIONS[-1]).templates)
+        for encoder in encoders:
+            self.load(encoder)
+        return done
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

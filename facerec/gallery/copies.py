@@ -1,0 +1,228 @@
+"""A gallery's file as a whole: a copy taken while others write, and a copy put back in one step.
+
+A copy of the file made by other means lacks what lies in the log beside it, and one made during a write may be torn.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, event, func, select
+from sqlalchemy.pool import StaticPool
+
+from facerec.errors import GalleryUnusable, InvalidInput
+from facerec.failpoint import failpoint
+from facerec.gallery import erasure, integrity
+from facerec.gallery.beside import Beside
+from facerec.gallery.connect import (
+    BUSY_SECONDS,
+    begin,
+    connect_file,
+    create_file,
+    explained,
+    is_vacant,
+    locate,
+    reading,
+    require_file,
+    shown,
+    writing,
+)
+from facerec.gallery.foreign_log import require_own_log
+from facerec.gallery.schema import REVISIONS, prepare, revision_of, upgrade
+from facerec.gallery.tables import SubjectRow, TemplateRow
+from facerec.gallery.writes import Write, remove_subject
+from facerec.replacing import replacing
+
+PAGES_AT_ONCE = 4096
+"""16 MB between two calls of the progress callback."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a backup holds, or what was restored.
+
+    erased  subjects of the backup who were erased since, and so were not restored
+    aside   where the damaged file went that was in the way
+    """
+
+    subjects: int
+    templates: int
+    erased: int = 0
+    aside: Path | None = None
+
+
+def backup(where: str | Path, target: Path, progress: Progress = lambda done, total: None) -> Copied:
+    """Copy a gallery as it is at one moment, while others go on writing; an existing `target` is replaced.
+
+    The copy is a gallery itself, in one file. Raises GalleryUnusable when the gallery cannot be read or the copy cannot
+    be written, and InvalidInput for a gallery on a server, or a target that is the gallery.
+    """
+    place = _file(where)
+    if target.exists() and place.exists() and target.samefile(place):
+        raise InvalidInput(f"{target} is the gallery itself: give the backup another name")
+    prepare(place, create=False)
+    try:
+        with replacing(target) as fresh, explained(place):
+            fresh.unlink(missing_ok=True)
+            create_file(fresh)
+            _copy_out(place, fresh, progress)
+            return _look_at(fresh)
+    except OSError as error:
+        raise GalleryUnusable(f"the backup {target} cannot be written: {error.strerror}") from error
+
+
+def restore(source: Path, where: str | Path, progress: Progress = lambda done, total: None) -> Copied:
+    """Put a backup in the place of a gallery, or where none is; readers see the old one or the new, nothing between.
+
+    Whoever was erased since the backup was taken is not restored: the list of erasures is read from the gallery that is
+    there, and from the file beside it. A file in the way that is damaged is moved aside. Raises GalleryUnusable for a
+    backup that is no sound gallery, and leaves everything as it was.
+    """
+    place = _file(where)
+    require_file(source)
+    if place.exists() and place.samefile(source):
+        raise InvalidInput(f"{source} is the gallery itself: give a backup")
+    require_own_log(source)
+    with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as copy:
+        with explained(source), closing(connect_file(source)) as original:
+            original.backup(copy, pages=PAGES_AT_ONCE, progress=_told(progress))
+        digests = erasure.read_list(place) | _erased_in(place)
+        copied = _made_right(_engine_of(copy), source, digests)
+        aside = _make_room(place)
+        _copy_in(copy, place)
+    Beside(place).leave_no_trace()
+    with explained(place), closing(connect_file(place)) as connection:
+        erasure.write_list(place, {row[0] for row in connection.execute("SELECT digest FROM erasure")})
+    prepare(place, create=False)
+    return Copied(copied.subjects, copied.templates, copied.erased, aside)
+
+
+def _file(where: str | Path) -> Path:
+    place = locate(where)
+    if isinstance(place, URL):
+        raise InvalidInput(f"{shown(place)} is on a server, whose own tools make backups (pg_dump)")
+    return place
+
+
+def _told(progress: Progress) -> Callable[[int, int, int], None]:
+    return lambda status, remaining, total: progress(total - remaining, total)
+
+
+def _copy_out(place: Path, fresh: Path, progress: Progress) -> None:
+    """Within one read transaction: what is written meanwhile neither enters the copy nor starts it again."""
+    with closing(connect_file(place)) as original, closing(sqlite3.connect(fresh)) as copy:
+        original.execute("BEGIN")
+        original.execute("SELECT generation FROM meta").fetchone()
+        original.backup(copy, pages=PAGES_AT_ONCE, progress=_told(progress))
+        failpoint("backup.copied")
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, with no log beside it
+
+
+def _look_at(fresh: Path) -> Copied:
+    """Read every row of the copy back. Raises GalleryUnusable where it is not sound."""
+    with closing(sqlite3.connect(f"{fresh.as_uri()}?mode=ro", uri=True, isolation_level=None)) as copy:
+        return _sound(_engine_of(copy), fresh)
+
+
+def _sound(engine: Engine, name: Path) -> Copied:
+    with explained(name), reading(engine) as connection:
+        if found := list(integrity.problems_of_file(connection)):
+            raise GalleryUnusable(f"{name} is damaged: {'; '.join(found[:3])}")
+        subjects, templates = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (SubjectRow, TemplateRow)
+        )
+        return Copied(subjects, templates)
+
+
+def _engine_of(connection: sqlite3.Connection) -> Engine:
+    """An engine over one connection that is open already."""
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _made_right(engine: Engine, source: Path, digests: set[str]) -> Copied:
+    """The copy in memory with the newest tables, and without those who were erased."""
+    with explained(source):
+        if (found := revision_of(engine, str(source))) is None:
+            raise GalleryUnusable(f"{source} is no gallery: it is empty")
+        if found != REVISIONS[-1]:
+            upgrade(engine)
+        with writing(engine) as connection:
+            write = Write.begin(connection, datetime.now(UTC))
+            names = erasure.returned(connection, digests | erasure.erased(connection))
+            for name in names:
+                remove_subject(write, name, "forget")
+            erasure.remember(connection, digests, write.at)
+            write.record("restore")
+    sound = _sound(engine, source)
+    return Copied(sound.subjects, sound.templates, len(names))
+
+
+def _erased_in(place: Path) -> set[str]:
+    """Whom the gallery that is to be replaced has erased; nobody where it cannot be read: the file beside it counts."""
+    if is_vacant(place):
+        return set()
+    try:
+        with closing(connect_file(place)) as connection:
+            return {row[0] for row in connection.execute("SELECT digest FROM erasure")}
+    except sqlite3.Error:
+        return set()
+
+
+def _make_room(place: Path) -> Path | None:
+    """Move what is no database, or a damaged one, aside with its log; where it went."""
+    if is_vacant(place):
+        create_file(place)
+        return None
+    require_file(place)
+    try:
+        require_own_log(place)
+        with closing(connect_file(place)) as connection:
+            if connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",):
+                return None
+    except (sqlite3.DatabaseError, GalleryUnusable):
+        pass
+    aside = place.with_name(f"{place.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    for end in ("-wal", "-shm", ""):
+        if (file := place.with_name(place.name + end)).exists():
+            os.replace(file, aside.with_name(aside.name + end))
+    create_file(place)
+    return aside
+
+
+def _copy_in(copy: sqlite3.Connection, place: Path) -> None:
+    """Write the copy over the gallery as one transaction, with a journal that belongs to this file by its name.
+
+    A log would be read as another gallery's by whoever opens the file after a crash.
+    """
+    with explained(place), closing(connect_file(place)) as target:
+        _take_alone(target)
+        copy.backup(target, pages=PAGES_AT_ONCE, progress=lambda *_: failpoint("restore.mid_copy"))
+        failpoint("restore.copied")
+
+
+def _take_alone(target: sqlite3.Connection) -> None:
+    """Wait until nobody else has the file open, keep it so, and leave the mode with a log."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    target.execute("PRAGMA locking_mode = EXCLUSIVE")
+    while True:
+        try:
+            target.execute("PRAGMA journal_mode = DELETE")
+            target.execute("BEGIN EXCLUSIVE")
+            target.execute("COMMIT")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

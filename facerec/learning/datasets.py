@@ -21,8 +21,10 @@ from facerec import images
 from facerec.errors import BadImage, DamagedFile, InvalidInput, MissingPart
 from facerec.records import DIM, Float32, Int64, require_embeddings
 
-SIDE = 128
-"""Stored crops are 128x128: the aligned 112x112 face and a margin of 8 pixels for augmentation."""
+SIDE, FACE = 128, 112
+"""Stored crops are 128x128: the aligned 112x112 face and a margin of 8 pixels for augmentation. A picture of the face
+alone is taken too; its edges are mirrored into the margin.
+"""
 
 TABLE, TARGETS = "faces.csv", "targets.npy"
 COLUMNS = ("shard", "file", "subject", "split")
@@ -183,10 +185,14 @@ def shard_members(shard: Path, names: frozenset[str]) -> Iterator[tuple[str, byt
 
 
 def decode_crop(content: bytes) -> NDArray[np.uint8]:
-    """(128, 128, 3) RGB. Raises BadImage for what cannot be decoded or has another size."""
+    """(128, 128, 3) RGB. Raises BadImage for what cannot be decoded or has another size than a ready crop has."""
     pixels = images.decode(content)
+    if pixels.shape == (FACE, FACE, 3):
+        edge = (SIDE - FACE) // 2
+        return np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), mode="reflect")
     if pixels.shape != (SIDE, SIDE, 3):
-        raise BadImage(f"expected {SIDE}x{SIDE} pixels, got {pixels.shape[1]}x{pixels.shape[0]}")
+        sizes = f"{SIDE}x{SIDE} pixels, or {FACE}x{FACE}"
+        raise BadImage(f"expected {sizes}, got {pixels.shape[1]}x{pixels.shape[0]}")
     return pixels
 
 

@@ -65,23 +65,28 @@ def by_number(name: str) -> tuple[bool, int, str]:
 
 
 def in_folders(place: Path) -> Iterator[tuple[Path, str]]:
-    """Each picture below each folder of `place`, and the folder's name."""
-    for folder in sorted(path for path in place.iterdir() if path.is_dir()):
+    """Each picture below each folder of `place`, hidden ones not, and the folder's name."""
+    for folder in sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")):
         yield from ((path, folder.name) for path in images.find(folder))
 
 
 def in_list(place: Path) -> Iterator[tuple[Path, str]]:
-    """Each line's path, relative to the list, and its label after the last space; empty lines and # are passed over."""
+    """Each line's path, relative to the list, and its label; empty lines and those that begin with # are passed over.
+
+    The label is what stands behind the last space or tab: a path may hold spaces, a label may not.
+    """
     try:
-        lines = place.read_text(encoding="utf-8").splitlines()
+        lines = place.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise MissingPart(f"no folder and no list of pictures at {str(place)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{str(place)!r} is no list of `path label` lines in UTF-8: {error}") from error
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
-            path, _, label = line.strip().rpartition(" ")
-            if not path:
+            path, *label = line.strip().rsplit(maxsplit=1)
+            if not label:
                 raise InvalidInput(f"{place}, line {number}: {line!r} is not `path label`")
-            yield place.parent / path.strip(), label
+            yield place.parent / path, label[0]
 
 
 def held_out(labels: Int64, share: float, rng: np.random.Generator) -> tuple[Int64, Int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -51,16 +51,25 @@ def write_shards(folder: Path, samples: Iterable[Sample], per_shard: int = PER_S
             for place, sample in enumerate(some, start=first):
                 add_picture(archive, f"{place:06d}.png", sample.crop)
                 rows.append((shard, f"{place:06d}.png", sample.subject, sample.split, sample.source, str(place)))
-    with replacing(folder / TABLE) as fresh, fresh.open("w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows(rows)
+    write_table(folder / TABLE, rows)
     return len(rows) - 1
+
+
+def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write rows as CSV in UTF-8, replacing the file whole."""
+    with replacing(path) as fresh, fresh.open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows(rows)
 
 
 def add_picture(archive: tarfile.TarFile, name: str, crop: Image) -> None:
     """Put one crop into a shard. Raises InvalidInput for another shape."""
     if crop.dtype != np.uint8 or crop.shape != (SIDE, SIDE, 3):
         raise InvalidInput(f"a crop must be uint8 ({SIDE}, {SIDE}, 3), got {crop.dtype} {crop.shape}")
-    content = images.encode(crop, "PNG")
+    add_file(archive, name, images.encode(crop, "PNG"))
+
+
+def add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Put a file into a shard, without date or owner."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     archive.addfile(member, io.BytesIO(content))

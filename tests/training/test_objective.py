@@ -15,7 +15,8 @@ from facerec.learning.losses import distillation, triplet
 from facerec.learning.miners import batch_hard
 from facerec.learning.objectives import objective_of
 from facerec.learning.reports import Report
-from facerec.training import batches_of, train
+from facerec.training import train
+from facerec.training.beginning import batches_of
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_settings
 

@@ -8,13 +8,9 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from facerec import images
-from facerec.faces.golden import draw_face
 from facerec.learning.augment import AugmentSettings
-from facerec.learning.datasets import load_shards
 from facerec.learning.settings import TrainSettings
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -52,18 +48,3 @@ def block(language: str) -> str:
 def test_the_pages_settings_file_is_one() -> None:
     settings = TrainSettings.of(tomllib.loads(block("toml")))
     assert settings.triplet and not settings.distil and settings.start == "default"
-
-
-def test_the_pages_code_makes_crops_of_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, place in (("anna", 0), ("bert", 1)):
-        photo = np.full((360, 360, 3), 90, np.uint8)
-        photo[68:292, 68:292] = draw_face(place).repeat(2, axis=0).repeat(2, axis=1)
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        images.save(photo, tmp_path / "photos" / name / "1.jpg")
-        images.save(np.full((99, 99, 3), 90, np.uint8), tmp_path / "photos" / name / "nobody.jpg")
-    exec(compile(block("python"), str(PAGE), "exec"), {})
-    crops = load_shards(tmp_path / "faces", ("train", "val"))
-    assert capsys.readouterr().out.count("left out") == 2 and len(crops) == 2
-    middle = crops.pixels[0, 8:120, 8:120].astype(int)
-    assert np.abs(middle - draw_face(0)).mean() < np.abs(middle - draw_face(0)[::-1]).mean() / 3

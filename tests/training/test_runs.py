@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from facerec import training
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
+from facerec.faces.encoder import PACKAGED
 from facerec.faces.encoder_export import PixelsToEmbedding
 from facerec.faces.golden import golden_faces
 from facerec.learning.reports import Report
-from facerec.training import train, train_from
+from facerec.training import Material, runs, train, train_from
+from facerec.training.beginning import begin, read_weights
 from tests.drawn_crops import drawn_crops
 from tests.tiny import CONFIG, tiny_settings
 
@@ -47,14 +48,14 @@ def test_a_run_leaves_weights_log_settings_and_what_it_read(faces: Path, config:
     assert (material.crops, material.refused) == (12, ())
     assert logged(run) == [6] and (run / "settings.toml").read_text() == CONFIG
     assert sorted(path.name for path in run.iterdir()) == [
-        "checkpoint.safetensors", "log.csv", "material.json", "settings.toml", "weights.safetensors",
+        "checkpoint.safetensors", "log.csv", "log.png", "material.json", "settings.toml", "weights.safetensors",
     ]  # fmt: skip
 
 
 def test_a_stopped_run_goes_on_and_ends_like_the_uninterrupted_one(
     faces: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "LOG_EVERY", 1)
+    monkeypatch.setattr(runs, "LOG_EVERY", 1)
     train_from(config, faces, tmp_path / "whole")
     stopped = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
@@ -63,7 +64,7 @@ def test_a_stopped_run_goes_on_and_ends_like_the_uninterrupted_one(
     heard = Heard()
     train_from(config, faces, stopped, heard)
     assert heard.steps == [5, 6] and logged(stopped) == [1, 2, 3, 4, 5, 6]  # step 4 was saved
-    whole, resumed = (training.read_weights(run) for run in (tmp_path / "whole", stopped))
+    whole, resumed = (read_weights(run) for run in (tmp_path / "whole", stopped))
     assert max((whole[name].double() - resumed[name].double()).abs().max() for name in whole) <= 1e-4
 
 
@@ -118,7 +119,7 @@ def test_pictures_that_were_left_out_are_listed_also_by_a_finished_run(
 def test_what_a_run_learns_from_must_be_readable(tmp_path: Path) -> None:
     (tmp_path / "material.json").write_text('{"crops": 3')
     with pytest.raises(DamagedFile, match=r"material\.json"):
-        training.Material.read(tmp_path)
+        Material.read(tmp_path)
 
 
 def test_distillation_without_targets_and_too_few_subjects_are_refused(faces: Path, tmp_path: Path) -> None:
@@ -144,18 +145,18 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     crops = drawn_crops(4, 3)
     train(tiny_settings(), crops, tmp_path / "first")
     settings = tiny_settings(start=str(tmp_path / "first"), seed=5)
-    begun, _ = training.begin(settings, crops, tmp_path / "second")
-    stored = training.read_weights(tmp_path / "first")
+    begun, _ = begin(settings, crops, tmp_path / "second")
+    stored = read_weights(tmp_path / "first")
     assert all(value.equal(stored[name]) for name, value in begun.trunk.state_dict().items())
     with pytest.raises(InvalidInput, match="another network's"):
-        training.begin(replace(settings, trunk="residual"), crops, tmp_path / "third")
+        begin(replace(settings, trunk="residual"), crops, tmp_path / "third")
     with pytest.raises(MissingPart, match="a finished run leaves"):
-        training.begin(replace(settings, start=str(tmp_path)), crops, tmp_path / "third")
+        begin(replace(settings, start=str(tmp_path)), crops, tmp_path / "third")
 
 
 def test_a_packaged_encoder_is_a_start_too(tmp_path: Path) -> None:
-    run, _ = training.begin(tiny_settings(trunk="residual", start="default"), drawn_crops(4, 3), tmp_path)
-    golden = np.load(training.PACKAGED["default"] / "golden.npy")
+    run, _ = begin(tiny_settings(trunk="residual", start="default"), drawn_crops(4, 3), tmp_path)
+    golden = np.load(PACKAGED["default"] / "golden.npy")
     with torch.no_grad():
         rows = PixelsToEmbedding(run.trunk).eval()(torch.from_numpy(golden_faces())).numpy()
     assert np.abs(rows - golden).max() < 1e-3
@@ -164,7 +165,7 @@ def test_a_packaged_encoder_is_a_start_too(tmp_path: Path) -> None:
 def test_damaged_weights_are_no_start(tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
     with pytest.raises(DamagedFile, match="no whole file of weights"):
-        training.read_weights(tmp_path)
+        read_weights(tmp_path)
 
 
 def test_training_leaves_the_callers_randomness_alone(tmp_path: Path) -> None:

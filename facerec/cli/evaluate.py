@@ -38,12 +38,12 @@ def verification(pairs: Path, pictures: Path | None, fmr: float, asked: Asked) -
     from facerec.evaluation.verification import evaluate_verification
 
     listed = read_any_pairs(pairs)
-    embed, points = shared.chain(asked)
-    wanted = shared.wanted(asked, points, fmr)
+    embed, card = shared.chain(asked)
+    wanted = shared.wanted(asked, card, fmr)
     with Counter("embedding") as progress:
         measured = evaluate_verification(
             pairs.parent if pictures is None else pictures, listed, embed, rng=np.random.default_rng(asked.seed),
-            points=points.points, wanted=wanted, progress=progress,
+            points=shared.points(card), wanted=wanted, progress=progress,
         )  # fmt: skip
     result = {**measured.as_dict(), "encoder": embed.encoder}
     return shared.finish(asked, pair_words, result, measured.findings.worst)
@@ -60,11 +60,11 @@ def lfw(folder: Path, pairs: Path | None, fmr: float, asked: Asked) -> int:
 
     from facerec.evaluation.lfw import evaluate_lfw
 
-    embed, points = shared.chain(asked)
-    wanted = shared.wanted(asked, points, fmr)
+    embed, card = shared.chain(asked)
+    wanted = shared.wanted(asked, card, fmr)
     with Counter("embedding") as progress:
         measured = evaluate_lfw(
-            folder, embed, rng=np.random.default_rng(asked.seed), pairs_file=pairs, points=points.points,
+            folder, embed, rng=np.random.default_rng(asked.seed), pairs_file=pairs, points=shared.points(card),
             wanted=wanted, progress=progress,
         )  # fmt: skip
     result = {**measured.as_dict(), "encoder": embed.encoder}
@@ -87,11 +87,11 @@ def identification(gallery: Path, probes: Path, sizes: tuple[int, ...], asked: A
     from facerec.evaluation.plans import folders_plan
 
     plan = folders_plan(gallery, probes)
-    embed, points = shared.chain(asked)
-    wanted = shared.wanted(asked, points)
+    embed, card = shared.chain(asked)
+    wanted = shared.wanted(asked, card)
     with Counter("measuring") as progress:
         measured = evaluate_identification(
-            plan, embed, rng=np.random.default_rng(asked.seed), points=points.points, sizes=sizes, wanted=wanted,
+            plan, embed, rng=np.random.default_rng(asked.seed), points=shared.points(card), sizes=sizes, wanted=wanted,
             progress=progress,
         )  # fmt: skip
     result = {**measured.as_dict(), "encoder": embed.encoder}
@@ -113,12 +113,12 @@ def lfw_identification(
 
     from facerec.evaluation.lfw import evaluate_lfw_identification
 
-    embed, points = shared.chain(asked)
-    wanted = shared.wanted(asked, points)
+    embed, card = shared.chain(asked)
+    wanted = shared.wanted(asked, card)
     with Counter("measuring") as progress:
         measured = evaluate_lfw_identification(
             folder, embed, rng=np.random.default_rng(asked.seed), enrolled=enrolled, strangers=strangers,
-            pairs_file=pairs, points=points.points, sizes=sizes, wanted=wanted, progress=progress,
+            pairs_file=pairs, points=shared.points(card), sizes=sizes, wanted=wanted, progress=progress,
         )  # fmt: skip
     result = {**measured.as_dict(), "encoder": embed.encoder}
     return shared.finish(asked, search_words, result, measured.findings.worst)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from facerec.evaluation.chain import CentreFace
     from facerec.evaluation.findings import Wanted
     from facerec.evaluation.worst import WorstErrors
-    from facerec.metrics.operating_points import OperatingPoints
+    from facerec.faces.encoder import Card
+    from facerec.records import OperatingPoint
 
 file = click.Path(path_type=Path)
 folder = click.Path(path_type=Path)
@@ -93,26 +94,33 @@ def refuse_folders(*files: Path | None) -> None:
             raise InvalidInput(f"{str(path)!r} is a folder: name a file to write")
 
 
-def chain(asked: Asked) -> tuple[CentreFace, OperatingPoints]:
-    """The chain under test, and the thresholds measured for its encoder, if any."""
+def chain(asked: Asked) -> tuple[CentreFace, Card]:
+    """The chain under test, and the card of its encoder."""
     from facerec.evaluation.chain import CentreFace
     from facerec.faces.encoder import Card, encoder_folder
-    from facerec.metrics.operating_points import OperatingPoints
 
     card = Card.read(encoder_folder(asked.encoder))
-    points = card.operating_points if "operating_points" in card.facts else OperatingPoints((), ())
-    return CentreFace.open(asked.detector, asked.encoder), points
+    return CentreFace.open(asked.detector, asked.encoder), card
 
 
-def wanted(asked: Asked, points: OperatingPoints, fmr: float | None = None) -> Wanted:
+def points(card: Card) -> tuple[OperatingPoint, ...]:
+    """The thresholds measured for an encoder, if any."""
+    return card.operating_points.points if "operating_points" in card.facts else ()
+
+
+def wanted(asked: Asked, card: Card, fmr: float | None = None) -> Wanted:
     """What to look for beside the error rates; groups at the threshold measured for `fmr`."""
     from facerec.evaluation.findings import Wanted
     from facerec.evaluation.labels import read_labels
+    from facerec.metrics.probability import Probability
 
-    pictures = asked.worst if asked.html else 0
-    if asked.groups is None:
-        return Wanted(pictures=pictures)
-    return Wanted(read_labels(asked.groups), None if fmr is None else points.at_fmr(fmr), pictures)
+    stated = card.facts.get("probability")
+    return Wanted(
+        labels=None if asked.groups is None else read_labels(asked.groups),
+        at=None if fmr is None or asked.groups is None else card.operating_points.at_fmr(fmr),
+        pictures=asked.worst if asked.html else 0,
+        probability=None if stated is None else Probability.of(stated),
+    )
 
 
 def finish(asked: Asked, words: Callable[[dict[str, Any]], str], result: dict[str, Any], worst: WorstErrors) -> int:

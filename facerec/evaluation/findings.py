@@ -7,7 +7,7 @@ from typing import Any
 
 from facerec.evaluation.groups import GroupTable
 from facerec.evaluation.labels import Labels
-from facerec.evaluation.reliability import Probability, StatedProbability
+from facerec.evaluation.reliability import Chance, StatedProbability
 from facerec.evaluation.worst import WorstErrors
 from facerec.records import OperatingPoint
 
@@ -26,7 +26,7 @@ class Wanted:
     labels: Labels | None = None
     at: OperatingPoint | None = None
     pictures: int = 0
-    probability: Probability | None = None
+    probability: Chance | None = None
 
 
 @dataclass(frozen=True, slots=True)

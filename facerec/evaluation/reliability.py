@@ -11,18 +11,18 @@ import numpy as np
 from facerec.evaluation.comparisons import Comparisons
 from facerec.metrics import bootstrap
 from facerec.metrics.intervals import Rate
-from facerec.metrics.reliability import equal_mass_bins, reliability
+from facerec.metrics.reliability import equal_mass_bins, reliability, with_prior
 from facerec.metrics.scores import Float64
 
-Probability = Callable[[np.ndarray], Float64]
-"""Similarities (P,) -> the chance that each pair is genuine (P,), 0..1."""
+Chance = Callable[[np.ndarray], Float64]
+"""Similarities (P,) -> the chance that each pair is genuine (P,), 0..1, where that was an even bet beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatedProbability:
     """A reliability diagram over the comparisons that were made.
 
-    genuine    share of genuine pairs among them: a probability holds for one such share
+    genuine    share of genuine pairs among them, which is the prior that the chances are stated for here
     error      expected calibration error, 0..1
     predicted  mean stated probability of each bin
     observed   how often it was a genuine pair, with an interval over people
@@ -43,13 +43,13 @@ class StatedProbability:
 
 
 def judge_probability(
-    pairs: Comparisons, probability: Probability, rng: np.random.Generator, resamples: int = bootstrap.RESAMPLES
+    pairs: Comparisons, chance: Chance, rng: np.random.Generator, resamples: int = bootstrap.RESAMPLES
 ) -> StatedProbability:
-    """What `probability` says of the pairs, in bins of equal mass, against what they are."""
-    made = pairs.made
-    stated, same = probability(pairs.similarities[made]), pairs.same[made]
+    """What `chance` says of the pairs, with their own share of genuine ones as prior, against what they are."""
+    same = pairs.same[pairs.made]
+    stated = with_prior(chance(pairs.similarities[pairs.made]), float(same.mean()))
     diagram, place = reliability(stated, same), equal_mass_bins(stated)
-    owners = pairs.subject[pairs.first[made]], pairs.subject[pairs.second[made]]
+    owners = pairs.subject[pairs.first[pairs.made]], pairs.subject[pairs.second[pairs.made]]
     drawn = bootstrap.draws(pairs.subjects, rng, resamples)
     observed = [
         bootstrap.counted_rate(drawn, owners[0][place == row], owners[1][place == row], same[place == row])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facerec.errors import InvalidInput
-from facerec.metrics.scores import Bools, Float64, require_scores
+from facerec.metrics.scores import Bools, Float64, require_rate, require_scores
 from facerec.records import Int64
 
 BINS = 15
@@ -43,6 +43,17 @@ def equal_mass_bins(probabilities: np.ndarray, bins: int = BINS) -> Int64:
     edges = np.quantile(wide, np.arange(1, bins) / bins)
     _, number = np.unique(np.searchsorted(edges, wide, side="left"), return_inverse=True)
     return np.asarray(number, np.int64)
+
+
+def with_prior(chances: np.ndarray, prior: float) -> Float64:
+    """Chances (N,) stated for even odds beforehand, where the prior is another (Bayes): the odds are multiplied.
+
+    >>> with_prior(np.array([0.5, 0.99]), 0.001).round(3).tolist()
+    [0.001, 0.09]
+    """
+    require_rate("a prior", prior)
+    genuine, impostor = np.asarray(chances, np.float64) * prior, (1 - np.asarray(chances, np.float64)) * (1 - prior)
+    return genuine / (genuine + impostor)
 
 
 def reliability(probabilities: np.ndarray, happened: Bools, bins: int = BINS) -> Reliability:

@@ -5,7 +5,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from facerec.errors import InvalidInput
-from facerec.metrics.reliability import equal_mass_bins, reliability
+from facerec.metrics.reliability import equal_mass_bins, reliability, with_prior
 
 
 def cases(seed: int, ties: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -54,3 +54,14 @@ def test_what_is_no_probability_is_refused(stated: list[float]) -> None:
         reliability(np.array(stated), np.zeros(len(stated), bool))
     with pytest.raises(InvalidInput):
         reliability(np.array([0.5]), np.zeros(2, bool))
+
+
+def test_even_odds_are_multiplied_by_the_odds_beforehand() -> None:
+    """A calibrated even-odds chance stays calibrated on a list in which impostors are nine times as many."""
+    rng = np.random.default_rng(2)
+    same = rng.random(100_000) < 0.1
+    score = rng.normal(np.where(same, 1.0, -1.0))
+    even = 1 / (1 + np.exp(-2 * score))  # two normals of deviation 1, two apart: exact
+    assert reliability(with_prior(even, 0.1), same).expected_calibration_error < 0.01
+    assert reliability(even, same).expected_calibration_error > 0.1
+    assert with_prior(even, 0.5) == pytest.approx(even)

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from facerec import images
-from facerec.calibration import MeasuredPoint
 from facerec.faces.align import TEMPLATE
 from facerec.faces.pipeline import FacePipeline
 from facerec.faces.quality import quality
 from facerec.metrics.intervals import Interval
-from facerec.metrics.operating_points import OperatingPoints
+from facerec.metrics.operating_points import MeasuredPoint, OperatingPoints
 from facerec.records import DIM, Faces, Float32, Image, OperatingPoint, unit
 
 CELL, GREY = 120, 90

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
+
+from facerec.cli.answers import note as say_beside
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -28,11 +32,16 @@ def columns() -> Progress:
 
 
 class Counter:
-    """The same bar for a callback `(done, total)`: use as a context, pass it on."""
+    """The same bar for a callback `(done, total)`: use as a context, pass it on.
 
-    def __init__(self, label: str):
+    For work of hours: where nobody looks at a bar, a line every so many seconds instead.
+    """
+
+    def __init__(self, label: str, seconds_between_lines: float = math.inf):
         self._progress = columns()
         self._task = self._progress.add_task(label, total=None)
+        self._label, self._pause = label, seconds_between_lines if self._progress.disable else math.inf
+        self._said = time.monotonic()
 
     def __enter__(self) -> Counter:
         self._progress.start()
@@ -43,3 +52,6 @@ class Counter:
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         self._progress.update(self._task, completed=done, total=total, description=note or None)
+        if time.monotonic() - self._said >= self._pause:
+            self._said = time.monotonic()
+            say_beside(f"{note or self._label}  {done}/{total}")

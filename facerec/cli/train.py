@@ -13,40 +13,54 @@ from facerec.cli.progress import Counter
 if TYPE_CHECKING:
     from facerec.learning.reports import Report
 
-if TYPE_CHECKING:
-    from facerec.learning.reports import Report
-
 folder = click.Path(path_type=Path)
+PAUSE = 60.0
+"""Seconds between two lines about a run that nobody watches."""
 
 
 @click.command()
 @click.argument("config", type=folder, metavar="CONFIG.toml")
-@click.option("--data", type=folder, required=True, help="Folder with faces.csv, its tar shards and targets.npy.")
+@click.option("--data", type=folder, required=True, help="A folder per subject, a list file, or a folder of faces.")
 @click.option("-o", "--out", type=folder, required=True, help="Folder of the run: checkpoint, log.csv, weights.")
 @answering
 def train(config: Path, data: Path, out: Path, as_json: bool) -> int:
     """Train an encoder as CONFIG.toml says, or go on with the run in OUT.
 
+    DATA is a folder with a folder of pictures per subject, a list of `path subject` lines, or a folder with faces.csv.
     Stop it whenever you like: the same command goes on from the last checkpoint. A finished run is left as it is.
     """
+    from facerec.learning.processes import is_first
     from facerec.training import train_from
 
-    with Counter("reading shards") as progress:
+    words = InWords()
+    with Counter("reading", PAUSE) as progress:
         material = train_from(
-            config, data, out, lambda now, steps: progress(now.step, steps, in_words(now)), reading=progress
-        )
-    for source, reason in material.refused:
-        note(f"left out {source}: {reason}")
-    say(
-        as_json, f"trained on {material.crops} crops; weights in {out}",
-        {"out": str(out), "crops": material.crops, "left_out": len(material.refused)},
-    )  # fmt: skip
+            config, data, out,
+            report=lambda now, steps: progress(now.step, steps, words(now)),
+            reading=lambda done, shards: progress(done, shards, "reading shards"),
+            packing=lambda done, pictures: progress(done, pictures, "looking for faces"),
+        )  # fmt: skip
+    if is_first():
+        for remark in (*(f"left out {source}: {reason}" for source, reason in material.refused), material.start):
+            if remark:
+                note(remark)
+        say(
+            as_json, f"trained on {material.crops} crops; weights in {out}",
+            {"out": str(out), "crops": material.crops, "left_out": len(material.refused), "start": material.start},
+        )  # fmt: skip
     return FOUND
 
 
-def in_words(now: Report) -> str:
-    """What the progress bar says of a step."""
-    return f"loss {now.loss:.3f}  active {now.active:.0%}  {now.images_per_second:.0f} images/s"
+class InWords:
+    """What is said of a step; of the true accept rate, what was last measured."""
+
+    def __init__(self) -> None:
+        self.tar: float | None = None
+
+    def __call__(self, now: Report) -> str:
+        self.tar = self.tar if now.tar is None else now.tar
+        tar = "" if self.tar is None else f"  TAR {self.tar:.1%}"
+        return f"loss {now.loss:.3f}  active {now.active:.0%}{tar}  {now.images_per_second:.0f} images/s"
 
 
 @click.command()

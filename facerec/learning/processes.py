@@ -79,6 +79,11 @@ def processes() -> Processes:
     return Processes(distributed.get_rank(), distributed.get_world_size())
 
 
+def is_first() -> bool:
+    """Is this the process that writes, also before they have joined and after they have parted?"""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
     """Join the processes that torchrun started, for the block; this one alone where it did not.

@@ -66,7 +66,7 @@ def train_from(
             if kept is not None and (out / WEIGHTS).exists():
                 return kept
             faces = folder_of_faces(data, settings, out, packing)
-            crops = load_faces(faces, settings.splits, reading)
+            crops = load_faces(faces, settings.splits, reading if processes.writes else None)
             material = Material(len(crops), crops.refused)
             if processes.writes:
                 material.keep(out)

@@ -31,7 +31,7 @@ def test_from_a_settings_file_to_an_encoder(facerec, faces, tmp_path, monkeypatc
     run, encoder = tmp_path / "run", tmp_path / "encoder"
     trained = facerec("train", tmp_path / "my.toml", "--data", faces, "-o", run, "--json")
     assert trained.status == 0
-    assert trained.answers == [{"schema": 1, "out": str(run), "crops": 11, "left_out": 1}]
+    assert trained.answers == [{"schema": 1, "out": str(run), "crops": 11, "left_out": 1, "start": ""}]
     assert "left out faces-00.tar/lost.png: not in the shard" in trained.err
     again = facerec("train", tmp_path / "my.toml", "--data", faces, "-o", run)
     assert again.status == 0 and again.out == f"trained on 11 crops; weights in {run}\n"

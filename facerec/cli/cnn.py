@@ -44,7 +44,22 @@ def summary(net: str, sizes: tuple[int, int] | None, classes: int | None, channe
     """
     from facerec.cnn.summary import summarise_network
 
-    found = summarise_network(net, sizes, classes, channels)
+    return say_layers(net, summarise_network(net, sizes, classes, channels), as_json)
+
+
+@cnn.command()
+@click.argument("name")
+@click.option("--side", type=int, help="Of the face, pixels. Default: what the trunk is made for.")
+@answering
+def trunk(name: str, side: int | None, as_json: bool) -> int:
+    """The same of an encoder's trunk, such as residual or mobile: NAME is what training settings call it."""
+    from facerec.faces.trunks import summarise_trunk
+
+    return say_layers(name, summarise_trunk(name, side), as_json)
+
+
+def say_layers(net: str, found: Summary, as_json: bool) -> int:
+    """Print a network layer by layer, then as a whole."""
     lines = [layer_line(call) for call in found.layers]
     widths = [max(map(len, column)) for column in zip(HEAD, *lines, strict=True)]
     if not as_json:

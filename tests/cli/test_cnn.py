@@ -230,3 +230,22 @@ def test_the_same_weights_make_the_same_picture(china: Path, lenet: Path, tmp_pa
             tmp_path / name,
         )
     assert np.array_equal(images.load(tmp_path / "one.png"), images.load(tmp_path / "two.png"))
+
+
+def test_a_trunk_is_shown_layer_by_layer_and_as_a_whole(facerec) -> None:
+    ran = facerec("cnn", "trunk", "mobile", "--json")
+    assert ran.status == 0 and ran.answers[0]["layer"] == "conv1.0"
+    whole = ran.answers[-1]
+    assert (whole["network"], whole["input"], whole["output"]) == ("mobile", [3, 112, 112], [128])
+    assert (whole["parameters"], whole["multiply_adds"]) == (995456, 220965376)
+    assert sum(layer["parameters"] for layer in ran.answers[:-1]) == 995456
+    small = facerec("cnn", "trunk", "mobile", "--side", "80")
+    assert "3x80x80 -> 128: 995,456 parameters" in small.out
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("trunk", "lenet5"), "known: residual, mobile"), (("trunk", "nn4_small2", "--side", "112"), "takes faces of 96x96"),
+])  # fmt: skip
+def test_a_trunk_that_is_none_or_a_face_that_does_not_fit_is_said(facerec, arguments, words) -> None:
+    ran = facerec("cnn", *arguments)
+    assert ran.status == 2 and words in ran.err and ran.out == ""

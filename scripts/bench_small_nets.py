@@ -21,8 +21,9 @@ from sklearn.datasets import load_digits
 
 from facerec.classification import ClassifierSettings, train_classifier
 from facerec.cnn.networks import NETWORKS
+from facerec.cnn.preparation import squared
 from facerec.learning.class_settings import ViewSettings
-from facerec.learning.labelled import Labelled, held_out, squared
+from facerec.learning.labelled import Labelled, held_out
 
 VIEWS = ViewSettings(rotation=8, scale=0.08, shift=6, shear=0.08)
 SETTINGS = {

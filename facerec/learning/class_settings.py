@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facerec.errors import InvalidInput, MissingPart
-from facerec.learning import schedules
 from facerec.learning.augment import AugmentSettings
+from facerec.learning.schedules import SCHEDULES, Course
 from facerec.learning.tables import from_table
 
 
@@ -61,9 +61,10 @@ class ClassifierSettings:
     learning_rate: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    schedule: str = "step"  # step, exponential, cosine, constant
-    step_epochs: int = 10
-    factor: float = 0.1  # of step and exponential
+    schedule: str = "step"  # one of SCHEDULES, by the epoch
+    step_epochs: int = 10  # of step, StepLR and CosineAnnealingWarmRestarts
+    factor: float = 0.1  # of each fall
+    milestones: tuple[int, ...] = ()  # epochs of the falls of MultiStepLR
     seed: int = 0
     augment: ViewSettings = field(default_factory=ViewSettings)
 
@@ -73,13 +74,8 @@ class ClassifierSettings:
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, from 0."""
-        factors = {
-            "step": schedules.steps(epoch, self.step_epochs, self.factor),
-            "exponential": schedules.exponential(epoch, self.factor),
-            "cosine": schedules.cosine(epoch, self.epochs),
-            "constant": 1.0,
-        }
-        return self.learning_rate * factors[self.schedule]
+        course = Course(self.epochs, self.step_epochs, self.factor, self.milestones)
+        return self.learning_rate * SCHEDULES[self.schedule](epoch, course)
 
     @classmethod
     def read(cls, path: Path) -> ClassifierSettings:
@@ -112,5 +108,7 @@ def out_of_range(settings: ClassifierSettings) -> Iterator[str]:
         yield "momentum must be in 0..1, 1 excluded"
     if settings.channels not in (0, 1, 3):
         yield "channels must be 1, 3, or 0 for as published"
-    if settings.schedule not in ("step", "exponential", "cosine", "constant"):
-        yield "schedule must be step, exponential, cosine or constant"
+    if settings.schedule not in SCHEDULES:
+        yield f"schedule must be one of {', '.join(SCHEDULES)}"
+    if settings.schedule == "MultiStepLR" and not settings.milestones:
+        yield "MultiStepLR needs milestones"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +92,20 @@ def test_lenet_learns_the_digits() -> None:
     assert outcome.epochs[-1].accuracy == outcome.accuracy
 
 
+@pytest.mark.parametrize("settings, shares", [
+    ({"schedule": "step", "step_epochs": 2}, [1, 1, 0.1, 0.1]),
+    ({"schedule": "MultiStepLR", "milestones": (1, 3), "factor": 0.5}, [1, 0.5, 0.5, 0.25]),
+    ({"schedule": "exponential", "factor": 0.5}, [1, 0.5, 0.25, 0.125]),
+    ({"schedule": "PolynomialLR"}, [1, 0.75, 0.5, 0.25]),
+    ({"schedule": "cosine"}, [1, 0.853553, 0.5, 0.146447]),
+    ({"schedule": "CosineAnnealingWarmRestarts", "step_epochs": 2}, [1, 0.5, 1, 0.5]),
+    ({"schedule": "constant"}, [1, 1, 1, 1]),
+])  # fmt: skip
+def test_each_epoch_has_its_rate(settings: dict[str, Any], shares: list[float]) -> None:
+    made = ClassifierSettings(data="", epochs=4, learning_rate=0.2, **settings)
+    assert [made.rate(epoch) / 0.2 for epoch in range(4)] == pytest.approx(shares, abs=1e-6)
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     some = digits(200)
     settings = ClassifierSettings(data="", epochs=1, augment=ViewSettings(rotation=10, brightness=0.2, occlude=0.5))
@@ -164,7 +179,8 @@ def test_it_goes_on_from_another_tasks_weights(folder: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("text, error", [
     ("epochs = 1", "needs data"), ('data = "x"\nepoch = 1', "unknown settings: epoch"),
-    ('data = "x"\nschedule = "up"', "schedule must be"), ('data = "x"\nnet = "resnet51"', "no network"),
+    ('data = "x"\nschedule = "up"', "schedule must be one of constant, cosine, step"),
+    ('data = "x"\nschedule = "MultiStepLR"', "needs milestones"), ('data = "x"\nnet = "resnet51"', "no network"),
     ('data = "nowhere"', "no folder and no list"), ("data =", "not TOML"), ('data = "x"\nbatch = 0', "batch must be"),
 ])  # fmt: skip
 def test_bad_settings_get_one_line(tmp_path: Path, text: str, error: str) -> None:

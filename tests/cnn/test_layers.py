@@ -46,3 +46,25 @@ def test_global_average_pooling_makes_any_size_one_number_per_channel() -> None:
     for size in ((7, 7), (3, 11)):
         x = torch.rand(2, 5, *size)
         assert torch.allclose(pool(x), x.sum(dim=(2, 3)) / (size[0] * size[1]), atol=1e-6)
+
+
+def test_average_pooling_is_a_filter_of_equal_weights_in_each_channel_by_itself() -> None:
+    x = torch.rand(2, 3, 7, 9)
+    equal = torch.full((3, 1, 2, 2), 1 / 4)
+    assert torch.allclose(nn.AvgPool2d(2)(x), nn.functional.conv2d(x, equal, stride=2, groups=3), atol=1e-6)
+
+
+def test_max_pooling_takes_the_largest_of_each_window() -> None:
+    x = torch.randn(1, 2, 6, 4)
+    windows = x.unfold(2, 3, 3).unfold(3, 2, 2)  # (1, 2, 2, 2, 3, 2)
+    assert torch.equal(nn.MaxPool2d((3, 2))(x), windows.amax(dim=(4, 5)))
+
+
+def test_a_maximum_may_move_within_its_window_unseen_and_a_mean_too_but_not_across_the_edge() -> None:
+    spots = torch.zeros(3, 1, 4, 4)
+    for picture, column in enumerate((0, 1, 2)):
+        spots[picture, 0, 1, column] = 1
+    for pool in (nn.MaxPool2d(2), nn.AvgPool2d(2)):
+        stays, moved, crossed = pool(spots)
+        assert torch.equal(stays, moved) and not torch.equal(stays, crossed)
+    assert not torch.equal(spots[0], spots[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.learning import checkpoints
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.averaging import follow
-from facerec.learning.batches import ahead, batch_generator, endless, input_size
 from facerec.learning.datasets import Crops
 from facerec.learning.embedding import embed
 from facerec.learning.loop import go
@@ -171,15 +169,6 @@ def test_a_checkpoint_from_before_anything_learned_beside_the_trunk_is_gone_on_w
     assert parts == {"weights", "average", "optimizer"} and new_run(tmp_path).step == 6
 
 
-def test_another_seed_sees_other_views(tmp_path: Path) -> None:
-    see, other = (new_run(tmp_path, replace(SETTINGS, seed=seed)).views for seed in (0, 1))
-    some = CROPS.pixels[:4]
-    assert see(some, 0).equal(see(some, 0))
-    assert not see(some, 0).equal(see(some, 1)) and not see(some, 0).equal(other(some, 0))
-    assert [see(some, step).shape[-1] for step in (0, 2, 3, 5)] == [32, 32, 48, 48]
-    assert batch_generator(1, 2).initial_seed() != batch_generator(2, 1).initial_seed()
-
-
 def test_the_loss_falls_and_takes_of_one_subject_come_together(tmp_path: Path) -> None:
     settings = LoopSettings(steps=45, learning_rate=1e-2, sizes=((0.0, 32),), compiled=False, average=0.9)
     run = new_run(tmp_path, settings)
@@ -239,32 +228,12 @@ def test_compiling_without_a_compiler_is_refused_with_what_to_do(
         new_run(tmp_path, replace(SETTINGS, compiled=True))
 
 
-def test_batches_go_on_where_they_stopped() -> None:
-    whole = [rows.tolist() for rows in islice(endless(batches, 0), 10)]
-    for first in (0, 2, 3, 7):
-        assert [rows.tolist() for rows in islice(endless(batches, first), 10 - first)] == whole[first:]
-
-
-def test_the_last_size_that_has_begun() -> None:
-    sizes = ((0.0, 80), (0.5, 96), (0.75, 112))
-    assert [input_size(sizes, p) for p in (0, 0.49, 0.5, 0.74, 0.75, 0.99)] == [80, 80, 96, 96, 112, 112]
-
-
 def test_the_average_follows_the_weights() -> None:
     average = {"w": torch.zeros(2), "count": torch.tensor(0)}
     follow(average, {"w": torch.ones(2), "count": torch.tensor(7)}, decay=0.75, step=10_000)
     assert average["w"].tolist() == [0.25, 0.25] and average["count"] == 7
     follow(average, {"w": torch.ones(2), "count": torch.tensor(8)}, decay=0.75, step=0)  # young: keeps a tenth
     assert average["w"].tolist() == pytest.approx([0.925, 0.925])
-
-
-def test_ahead_keeps_the_order_and_passes_errors_on() -> None:
-    assert list(ahead(lambda x: x * x, iter(range(10)))) == [x * x for x in range(10)]
-    assert list(ahead(abs, iter(()))) == []
-    made = ahead(lambda x: 1 // x, iter((1, 0, 1)))
-    assert next(made) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(made)
 
 
 def test_embed_gives_unit_rows_whatever_the_batch_and_leaves_the_mode() -> None:

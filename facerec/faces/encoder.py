@@ -17,6 +17,7 @@ from facerec.digest import read_verified, verify_digest
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.golden import golden_faces
 from facerec.metrics.operating_points import OperatingPoints
+from facerec.metrics.probability import Probability
 from facerec.records import DIM, Float32, require_embeddings
 from facerec.runtime import Graph, open_graph
 
@@ -60,6 +61,12 @@ class Card:
         if "operating_points" not in self.facts:
             raise InvalidInput(f"encoder {self.name} has no measured threshold: run `facerec export` with --calibrate")
         return OperatingPoints.of(self.facts["operating_points"])
+
+    @property
+    def probability(self) -> Probability | None:
+        """The chance that goes with a similarity; None where none has been fitted."""
+        kept = self.facts.get("probability")
+        return Probability.of(kept) if kept else None
 
 
 class Encoder:

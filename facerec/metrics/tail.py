@@ -43,7 +43,7 @@ class Tail:
         excess = (threshold - self.start) / self.scale
         if abs(self.shape) < ALMOST_NONE:
             return self.share * math.exp(-excess)
-        return self.share * max(0.0, 1 + self.shape * excess) ** (-1 / self.shape)
+        return float(self.share * max(0.0, 1 + self.shape * excess) ** (-1 / self.shape))
 
     def threshold(self, fmr: float) -> float:
         """The threshold at a rate, at or below the share."""
@@ -56,25 +56,43 @@ class Tail:
         return self.start + self.scale * math.expm1(self.shape * ratio) / self.shape
 
 
-def fit_tail(start: float, share: float, above: np.ndarray, weights: np.ndarray | None = None) -> Tail:
-    """The tail whose scores above `start` are `above` (K,), each counting `weights` (K,) times, or once.
+def fit_tail(start: float, share: float, above: np.ndarray) -> Tail:
+    """The tail whose scores above `start` are `above` (K,).
 
-    Raises InvalidInput where fewer than ten scores have a weight, or all lie at the start.
+    Raises InvalidInput for fewer than ten scores, or where all lie at one place.
     """
-    weight = np.ones(len(above)) if weights is None else np.asarray(weights, np.float64)
-    order = np.argsort(above, kind="stable")
-    excess, weight = np.asarray(above, np.float64)[order] - start, weight[order]
-    if (weight > 0).sum() < FEWEST:
-        raise InvalidInput(f"a tail needs {FEWEST} scores beyond its start, got {int((weight > 0).sum())}")
-    scale, shape = _moments(excess, weight / weight.sum())
-    return Tail(start, share, scale, shape)
-
-
-def _moments(excess: Float64, weight: Float64) -> tuple[float, float]:
-    """Scale and shape from the mean of the excesses, rising, and their mean weighted by the share that lies above."""
-    exceeded = 1 - (np.cumsum(weight) - weight / 2)
-    mean, high = float(weight @ excess), float(weight @ (exceeded * excess))
-    gap = mean - 2 * high
-    if not gap > 0:
+    if len(above) < FEWEST:
+        raise InvalidInput(f"a tail needs {FEWEST} scores beyond its start, got {len(above)}")
+    scale, shape = _moments(np.sort(np.asarray(above, np.float64)) - start, np.ones((1, len(above))))
+    if not np.isfinite(scale[0]):
         raise InvalidInput("the scores beyond the start of a tail do not differ")
+    return Tail(start, share, float(scale[0]), float(shape[0]))
+
+
+def refitted_rates(start: float, above: np.ndarray, weights: Float64, trials: Float64, threshold: float) -> Float64:
+    """The rate at a threshold by tails fitted to R selections of the scores: (R,), or fewer where some have no fit.
+
+    above    (K,) scores beyond the start, and how often each selection holds each: weights (R, K)
+    trials   (R,) comparisons that each selection is from
+    """
+    order = np.argsort(above, kind="stable")
+    excess, weights = np.asarray(above, np.float64)[order] - start, weights[:, order]
+    held = weights.sum(axis=1) > 0
+    scale, shape = _moments(excess, weights[held])
+    share = weights[held].sum(axis=1) / trials[held]
+    shape = np.where(np.abs(shape) < ALMOST_NONE, ALMOST_NONE, shape)
+    rates = share * np.maximum(0.0, 1 + shape * (threshold - start) / scale) ** (-1 / shape)
+    return np.asarray(rates[np.isfinite(scale)], np.float64)
+
+
+def _moments(excess: Float64, weights: Float64) -> tuple[Float64, Float64]:
+    """Scale and shape from the mean of the excesses (K,), rising, and their mean weighted by the share that lies above.
+
+    Once for each row of weights (R, K): two of (R,). NaN where the excesses do not differ.
+    """
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    exceeded = 1 - (np.cumsum(weights, axis=1) - weights / 2)
+    mean, high = weights @ excess, (weights * exceeded) @ excess
+    gap = mean - 2 * high
+    gap = np.where(gap > ALMOST_NONE, gap, np.nan)
     return 2 * mean * high / gap, 2 - mean / gap

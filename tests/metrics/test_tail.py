@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facerec.errors import InvalidInput
-from facerec.metrics.tail import Tail, fit_tail
+from facerec.metrics.tail import Tail, fit_tail, refitted_rates
 
 
 def pareto(rng: np.random.Generator, scale: float, shape: float, count: int) -> np.ndarray:
@@ -21,12 +21,20 @@ def test_a_known_tail_is_found_again(shape: float) -> None:
     assert tail.shape == pytest.approx(shape, abs=0.03) and tail.scale == pytest.approx(0.05, rel=0.03)
 
 
-def test_weights_count_as_repetition_does() -> None:
+def test_a_resample_is_fitted_as_its_scores_written_out_are() -> None:
     rng = np.random.default_rng(1)
-    above, times = 0.5 + pareto(rng, 0.05, -0.1, 500), rng.integers(0, 4, 500)
-    weighted, repeated = fit_tail(0.5, 0.01, above, times), fit_tail(0.5, 0.01, np.repeat(above, times))
-    assert weighted.shape == pytest.approx(repeated.shape, abs=0.01)
-    assert weighted.scale == pytest.approx(repeated.scale, rel=0.01)
+    above, times = 0.5 + pareto(rng, 0.05, -0.1, 500), rng.integers(0, 4, (3, 500))
+    trials = np.full(3, 1e5)
+    rates = refitted_rates(0.5, above, times.astype(float), trials, 0.65)
+    for rate, own in zip(rates, times, strict=True):
+        slow = fit_tail(0.5, own.sum() / 1e5, np.repeat(above, own)).fmr(0.65)
+        assert rate == pytest.approx(slow, rel=0.05)
+
+
+def test_a_resample_without_scores_says_nothing() -> None:
+    above = np.linspace(0.51, 0.6, 20)
+    weights = np.stack([np.ones(20), np.zeros(20)])
+    assert len(refitted_rates(0.5, above, weights, np.full(2, 100.0), 0.6)) == 1
 
 
 @pytest.mark.parametrize("shape", [-0.2, 0.0, 0.2])

@@ -30,6 +30,14 @@ def one_by_one(embeddings: Float32, labels: list[str]) -> tuple[np.ndarray, np.n
     return np.array(genuine), np.array(impostor)
 
 
+def pairs_of(embeddings: Float32, labels: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The same in one product."""
+    upper = np.triu_indices(len(labels), 1)
+    same = (np.array(labels)[:, None] == np.array(labels))[upper]
+    scores = (embeddings @ embeddings.T)[upper]
+    return scores[same], scores[~same]
+
+
 def test_points_agree_with_comparing_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_pairs, "BLOCK", 17)
     embeddings, labels = clusters(np.random.default_rng(1), [1, 5, 2, 9, 3, 4] * 5, spread=0.12)
@@ -44,7 +52,7 @@ def test_points_agree_with_comparing_every_pair(monkeypatch: pytest.MonkeyPatch)
         assert row.fnmr == pytest.approx((genuine < row.point.threshold).mean(), abs=2 / len(genuine))
         assert (row.point.impostors, row.genuine, row.point.subjects) == (len(impostor), len(genuine), 30)
         assert row.point.fmr in row.fmr_interval
-        assert row.fnmr in row.fnmr_interval
+        assert row.fnmr is not None and row.fnmr_interval is not None and row.fnmr in row.fnmr_interval
         assert (row.point.encoder, row.point.evidence) == (ENCODER, "made up")
 
 
@@ -129,3 +137,29 @@ def test_thresholds_rise_as_the_fmr_falls_on_real_people(data: Path) -> None:
     assert [row.target for row in table.rows] == [1e-2, 1e-3, 1e-4]
     assert thresholds == sorted(thresholds)
     assert [target for target, _ in table.refused] == [1e-6]
+
+
+def test_a_tail_goes_on_where_the_comparisons_end() -> None:
+    people = clusters(np.random.default_rng(11), [2] * 120, spread=0.1)
+    table = measured(*people, targets=(1e-1, 1e-2, 1e-3, 3e-4, 2e-4, 1e-9))
+    lowest = table.strictest
+    assert table.beyond and all(row.point.extrapolated and row.point.fmr < lowest.fmr for row in table.beyond)
+    assert [row.point.threshold for row in table.beyond] == sorted(row.point.threshold for row in table.beyond)
+    assert table.beyond[0].point.threshold > lowest.threshold
+    assert "generalised Pareto" in table.beyond[0].point.evidence and not lowest.extrapolated
+    assert 1e-9 not in {row.target for row in table.beyond}  # more than a hundred times lower
+    assert OperatingPoints.of(table.as_dict()) == table
+    with pytest.raises(InvalidInput):
+        table.at_fmr(table.beyond[0].target)
+    assert table.extended().at_fmr(table.beyond[0].target).extrapolated
+
+
+def test_the_tail_is_right_within_its_interval_among_other_people() -> None:
+    """Thresholds from made-up people for a rate they cannot show, among others who can: inside nearly always."""
+    rng, held = np.random.default_rng(12), []
+    for _ in range(6):
+        table = measured(*clusters(rng, [2] * 100), targets=(1e-2, 2e-4))
+        (row,) = table.beyond
+        _, impostor = pairs_of(*clusters(rng, [2] * 400))
+        held.append(float((impostor >= row.point.threshold).mean()) in row.fmr_interval)
+    assert sum(held) >= 5

@@ -244,7 +244,7 @@ def test_a_trunk_is_shown_layer_by_layer_and_as_a_whole(facerec) -> None:
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (("trunk", "lenet5"), "known: residual, mobile"), (("trunk", "nn4_small2", "--side", "112"), "takes faces of 96x96"),
+    (("trunk", "lenet5"), "known: residual, mobile"), (("trunk", "nn4_small2", "--side", "112"), "faces of 96x96"),
 ])  # fmt: skip
 def test_a_trunk_that_is_none_or_a_face_that_does_not_fit_is_said(facerec, arguments, words) -> None:
     ran = facerec("cnn", *arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,11 @@ def test_from_a_settings_file_to_an_encoder(facerec, faces, tmp_path, monkeypatc
     assert exported.status == 0
     assert exported.answers[0]["operating_points"][0]["target_fmr"] == 0.1
     assert facerec("encoders", encoder).out.startswith("drawn  ")
+    plain = tmp_path / "plain"
+    assert facerec("export", run, "-o", plain, "--no-mirror").out == f"encoder in {plain}\n"
+    assert json.loads((plain / "card.json").read_text())["mirror"] is False
+    ran = facerec("export", run, "-o", plain, "--fit", faces)
+    assert ran.status == 2 and "--fit goes with FILE.pt" in ran.err
 
 
 @pytest.mark.parametrize("content, words", [

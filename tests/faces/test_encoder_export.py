@@ -20,7 +20,7 @@ from facerec.faces import encoder_export
 from facerec.faces.encoder import Encoder, golden_distance, open_encoder, require_whole
 from facerec.faces.encoder_export import AGREEMENT, SMALL, PixelsToEmbedding, export_encoder, write_card
 from facerec.faces.golden import golden_faces
-from facerec.faces.trunks import TRUNKS
+from facerec.faces.trunks import TRUNKS, load_weights
 from tests.tiny import tiny_trunk
 
 Weights = dict[str, torch.Tensor]
@@ -95,6 +95,20 @@ def test_a_face_and_its_mirror_image_have_one_embedding(encoder: Encoder) -> Non
     assert np.abs(encoder(FACES[4:5]) - encoder(FACES[5:6])).max() > 1e-3  # not because all have the same
 
 
+def test_without_the_mirror_image_the_graph_is_the_trunk_alone(tmp_path: Path) -> None:
+    export_encoder(lived_in(1), "tiny", tmp_path, "plain", {}, mirror=False)
+    encoder = open_encoder(tmp_path)
+    require_whole(encoder)
+    trunk = tiny_trunk()
+    load_weights(trunk, load_file(tmp_path / "weights.safetensors"))
+    with torch.no_grad():
+        rows = trunk.eval()(torch.from_numpy(FACES).permute(0, 3, 1, 2) / 127.5 - 1).numpy()
+    assert np.abs(encoder(FACES) - rows).max() <= 5e-6
+    mirrored = np.ascontiguousarray(FACES[:, :, ::-1])
+    assert np.abs(encoder(FACES) - encoder(mirrored)).max() > 1e-3
+    assert encoder.card.facts["mirror"] is False
+
+
 def test_a_row_does_not_depend_on_its_batch(encoder: Encoder) -> None:
     many = FACES[RNG.integers(0, len(FACES), 35)]  # more than one batch of the encoder's own
     alone = np.concatenate([encoder(face[None]) for face in many])
@@ -126,7 +140,7 @@ def test_the_card_describes_the_files(exported: Path) -> None:
     card = json.loads((exported / "card.json").read_text())
     digests = [sha256((exported / file).read_bytes()) for file in ("encoder.onnx", "weights.safetensors", "golden.npy")]
     assert [card[key] for key in ("digest", "weights_sha256", "golden_sha256")] == digests
-    assert (card["name"], card["trunk"], card["made_by"]) == ("test", "tiny", "a test")
+    assert (card["name"], card["trunk"], card["made_by"]) == ("test", "tiny", "a test") and card["mirror"] is True
     assert card["parameters"] == sum(weight.numel() for weight in tiny_trunk().parameters())
     assert sorted(path.name for path in exported.iterdir()) == sorted(
         ["card.json", "encoder.onnx", "golden.npy", "weights.safetensors"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from facerec.errors import InvalidInput
 from facerec.replacing import replacing
 
 DPI = 110
@@ -25,6 +26,9 @@ def png(figure: Figure) -> bytes:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as a PNG file, replacing it whole."""
-    with replacing(path) as fresh:
-        fresh.write_bytes(png(figure))
+    """Write the figure as a PNG file, replacing it whole. Raises InvalidInput where it cannot be written."""
+    try:
+        with replacing(path) as fresh:
+            fresh.write_bytes(png(figure))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error

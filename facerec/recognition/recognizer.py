@@ -147,6 +147,12 @@ class Recognizer:
         with ThreadPoolExecutor(2) as pool:  # two pictures at once: what `verify` has
             return self.pipeline.describe(list(pool.map(self._meant, pictures)))
 
+    def aligned(self, picture: Source) -> Image:
+        """The one meant face of a picture as the encoder sees it, (112, 112, 3). Raises as `portraits` does."""
+        pixels, face = self._meant(picture)
+        aligned: Image = self.pipeline.align(pixels, face)[0]
+        return aligned
+
     def _meant(self, source: Source) -> tuple[Image, Faces]:
         picture = read_picture(source)
         pixels = picture.decode()

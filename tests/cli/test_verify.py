@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facerec import images
 from facerec.faces.encoder import Card, encoder_folder
 from facerec.faces.head import BinaryHead
 from tests.cli.conftest import Photos
@@ -103,3 +104,19 @@ def test_an_encoder_without_a_head_says_how_to_get_one(facerec, photos: Photos, 
     ran = facerec(*words)
     assert ran.status == 2 and "no binary head in" in ran.err and "--fit-head" in ran.err and ran.out == ""
     assert facerec(*words, "--json").answers[0]["outcome"] == "missing_part"
+
+
+def test_an_explanation_is_drawn_and_takes_no_picture_s_place(facerec, photos: Photos, tmp_path) -> None:
+    out = tmp_path / "why.png"
+    plain = facerec("verify", photos.portrait, photos.take)
+    ran = facerec("verify", photos.portrait, photos.take, "--explain", out)
+    assert (ran.status, ran.out) == (plain.status, plain.out)
+    assert images.load(out).std() > 10
+    for words, said in (
+        ([photos.portrait, photos.take, "--explain", photos.take], "would overwrite"),
+        ([photos.portrait, photos.take, "--explain", "why.txt"], "writes .png"),
+        (["--subject", "Eileen", photos.take, "--explain", out], "takes two pictures"),
+        ([photos.portrait, photos.take, "--explain", photos.take / "why.png"], "cannot be written"),
+    ):
+        ran = facerec("verify", *words)
+        assert ran.status == 2 and said in ran.err

@@ -1,6 +1,8 @@
 """The inference engine: an ONNX graph becomes a callable on arrays. The only home of onnxruntime.
 
-The engine is imported by the first `open_graph`, so commands that infer nothing do not pay for it.
+The engine is imported by the first `open_graph`, so commands that infer nothing do not pay for it; and with its reports
+switched off: version 1.31 keeps a device's identity in the user's cache and tells its maker of machine, program and
+graphs. It still does where ORT_DISABLE_TELEMETRY=0 is set, or where a program has imported onnxruntime before.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ def open_graph(model: bytes | Path, threads: int | None = None) -> Graph:
     Whoever has a digest checks it first (`facerec.digest`): the engine accepts many damaged files.
     Raises MissingPart when the file cannot be read, and DamagedFile when the engine cannot make a graph of it.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the engine is imported
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 

@@ -1,5 +1,6 @@
 """Graphs drawn by hand: what they compute, what they refuse, and what a damaged one does."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,17 @@ def test_mutated_graphs_raise_damaged_file_or_open_and_print_nothing(model, capf
 def test_a_file_that_is_not_there_is_a_missing_part(tmp_path, name):
     with pytest.raises(MissingPart, match="cannot be read"):
         open_graph(tmp_path / name)
+
+
+def test_the_engine_reports_nothing_and_leaves_no_identity_of_the_device(model, tmp_path):
+    (tmp_path / "line.onnx").write_bytes(model)
+    code = "import sys, pathlib; from facerec.runtime import open_graph; open_graph(pathlib.Path(sys.argv[1]))"
+    clean = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    home = tmp_path / "home"
+    home.mkdir()
+    clean |= {"HOME": str(home), "USERPROFILE": str(home), "XDG_CACHE_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "line.onnx")], check=True, env=clean)
+    assert list(home.rglob("*")) == []
 
 
 def test_importing_the_runtime_does_not_import_the_engine():

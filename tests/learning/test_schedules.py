@@ -11,7 +11,7 @@ import torch
 from torch.optim import lr_scheduler as torchs
 
 from facerec.learning import schedules
-from facerec.learning.schedules import warm_cosine
+from facerec.learning.schedules import SCHEDULES, Course, warm_cosine, warmed
 
 
 @pytest.mark.parametrize("progress, expected", [
@@ -57,3 +57,43 @@ def test_by_epoch_they_agree_with_torchs(
         assert ours(epoch) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
         optimizer.step()
         scheduler.step()
+
+
+IN_A_RUN = {
+    "StepLR": lambda sgd: torchs.StepLR(sgd, 3, 0.3),
+    "MultiStepLR": lambda sgd: torchs.MultiStepLR(sgd, [2, 7], 0.3),
+    "ExponentialLR": lambda sgd: torchs.ExponentialLR(sgd, 0.3),
+    "PolynomialLR": lambda sgd: torchs.PolynomialLR(sgd, 9),
+    "CosineAnnealingLR": lambda sgd: torchs.CosineAnnealingLR(sgd, 9),
+}
+
+
+@pytest.mark.parametrize("name", IN_A_RUN)
+def test_the_schedules_named_as_torchs_change_the_rate_as_torchs_do_once_an_epoch(name: str) -> None:
+    course = Course(epochs=9, every=3, factor=0.3, milestones=(2, 7))
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = IN_A_RUN[name](optimizer)
+    for epoch in range(9):
+        for step in range(4):
+            progress = (4 * epoch + step) / 36
+            assert warmed(name, progress, course, 0) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_restarting_cosine_goes_by_the_batch_as_torchs() -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = torchs.CosineAnnealingWarmRestarts(optimizer, 3)
+    for step in range(36):
+        scheduler.step(step / 4)
+        course = Course(epochs=9, every=3)
+        ours = warmed("CosineAnnealingWarmRestarts", step / 36, course, 0)
+        assert ours == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_begins_slowly_where_it_is_warmed(name: str) -> None:
+    course = Course(epochs=10, factor=0.9, milestones=(5,))
+    rates = [warmed(name, progress, course, 0.1) for progress in (0, 0.05, 0.1)]
+    assert rates[0] == 0 and 0.45 < rates[1] / rates[2] < 0.6
+    assert warmed(name, 0.5, course, 0) == warmed(name, 0.5, course, 0.1) or name == "cosine"

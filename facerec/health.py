@@ -72,3 +72,16 @@ def look_at_gallery(gallery: str) -> str:
         raise GalleryUnusable(f"{opened}: {'; '.join(problems)}")
     numbers = opened.stats()
     return f"{opened}: {numbers.subjects} subjects, {numbers.faces} faces, generation {numbers.generation}"
+
+
+def mend(gallery: str) -> Iterator[Finding]:
+    """Put the gallery right where that is possible, and say what was done; what is not possible is a finding too."""
+    if "://" not in gallery and not Path(gallery).exists():
+        return
+    try:
+        from facerec.gallery import open_gallery
+
+        done = open_gallery(gallery, create=False).repair()
+        yield from (Finding("repair", True, words) for words in done or ["there was nothing to do"])
+    except FacerecError as error:
+        yield Finding("repair", False, str(error))

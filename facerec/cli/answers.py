@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from facerec.errors import FacerecError
+from facerec.errors import FacerecError, InvalidInput
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
@@ -33,6 +33,19 @@ def say(as_json: bool, text: str, answer: dict[str, Any]) -> None:
 def note(text: str) -> None:
     """Say something beside the answer, on standard error."""
     click.echo(f"facerec: {text}", err=True)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is destroyed, unless `yes` was given. Raises InvalidInput where the answer is not yes.
+
+    Where nobody sits at a terminal nobody can answer, so nothing is destroyed.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InvalidInput(f"{question} Say --yes")
+    if not click.confirm(question, err=True):
+        raise InvalidInput("nothing was changed")
 
 
 def be_silent() -> None:

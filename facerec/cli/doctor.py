@@ -14,16 +14,21 @@ from facerec.cli.answers import FOUND, NO_ANSWER, answering, say
 @options.gallery
 @options.detector
 @options.encoder
+@click.option("--repair", is_flag=True, help="First put right in the gallery what needs no backup and no picture.")
 @answering
-def doctor(gallery: str | None, detector: str, encoder: str, as_json: bool) -> int:
+def doctor(gallery: str | None, detector: str, encoder: str, repair: bool, as_json: bool) -> int:
     """Check the encoder against its golden faces, the detector, the inference engine and the gallery.
+
+    --repair removes what killed processes left half written, writes a snapshot again that is not right, makes the
+    database's own indexes again, and removes faces and subjects that nothing can be compared with.
 
     Exit status: 0 all well, 2 something is wrong; each line says what to do.
     """
-    from facerec.health import examine
+    from facerec.health import examine, mend
     from facerec.settings import default_gallery
 
-    findings = list(examine(gallery or default_gallery(), detector, encoder))
+    where = gallery or default_gallery()
+    findings = [*(mend(where) if repair else ()), *examine(where, detector, encoder)]
     for one in findings:
         say(
             as_json, f"{'ok    ' if one.is_well else 'WRONG '} {one.part}: {one.words}",
@@ -42,7 +47,7 @@ def encoders(folders: tuple[Path, ...], as_json: bool) -> int:
     for folder in folders or PACKAGED.values():
         card = Card.read(folder)
         points = "".join(
-            f"\n    FMR {row.target:g}: threshold {row.point.threshold:.3f}, FNMR {row.fnmr:.2%} "
+            f"\n    FMR {row.target:g}: threshold {row.point.threshold:.3f}, FNMR {row.fnmr_in_words} "
             f"({row.point.impostors} impostor comparisons of {row.point.subjects} people)"
             for row in card.operating_points.rows
         )

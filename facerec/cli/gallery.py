@@ -8,7 +8,10 @@ import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, say
-from facerec.cli.gallery_leaving import remove
+from facerec.cli.gallery_copies import backup, restore
+from facerec.cli.gallery_exchange import export, import_
+from facerec.cli.gallery_health import health
+from facerec.cli.gallery_leaving import forget, remove
 from facerec.cli.gallery_mending import merge, move_face, remove_face
 
 
@@ -17,7 +20,7 @@ def gallery() -> None:
     """Look at a gallery and change who is in it."""
 
 
-for command in (remove, remove_face, move_face, merge):
+for command in (remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_):
     gallery.add_command(command)
 
 

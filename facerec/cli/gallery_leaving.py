@@ -1,25 +1,59 @@
-"""`facerec gallery remove`: people who are no longer enrolled."""
+"""`facerec gallery remove | forget`: people who are no longer enrolled."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, answering, say
+from facerec.cli.answers import FOUND, answering, confirm, note, say
+
+if TYPE_CHECKING:
+    from facerec.gallery.results import RemoveResult
 
 
 @click.command()
 @click.argument("subject")
 @options.gallery
+@options.yes
 @answering
-def remove(subject: str, gallery: str | None, as_json: bool) -> int:
-    """Delete SUBJECT with all faces and templates; their bytes are overwritten."""
-    gone = options.existing_gallery(gallery).remove(subject)
-    say(
-        as_json,
-        f"{subject} removed: {gone.faces} faces, {gone.templates} templates",
-        {"subject": subject, **asdict(gone)},
-    )
+def remove(subject: str, gallery: str | None, yes: bool, as_json: bool) -> int:
+    """Delete SUBJECT with all faces and templates; their bytes are overwritten.
+
+    A backup that still holds SUBJECT can bring it back: see `forget`.
+    """
+    opened = options.existing_gallery(gallery)
+    confirm(f"Delete {subject} with {faces(len(opened.show(subject).faces))} from {opened}?", yes)
+    return answer(subject, "removed", opened.remove(subject), as_json)
+
+
+@click.command()
+@click.argument("subject")
+@options.gallery
+@options.yes
+@answering
+def forget(subject: str, gallery: str | None, yes: bool, as_json: bool) -> int:
+    """Delete SUBJECT for good: no backup or export that still holds it brings it back into this gallery.
+
+    Besides what `remove` deletes, the erasure is remembered in the gallery and in the file GALLERY.erased beside it, as
+    a digest that names nobody. Keep that file where the backups are: `restore` and `import` obey it.
+    """
+    opened = options.existing_gallery(gallery)
+    confirm(f"Forget {subject} with {faces(len(opened.show(subject).faces))} in {opened}, for good?", yes)
+    return answer(subject, "forgotten", opened.forget(subject), as_json)
+
+
+def answer(subject: str, what: str, gone: RemoveResult, as_json: bool) -> int:
+    """Say what went."""
+    words = f"{subject} {what}: {faces(gone.faces)}, {gone.templates} template{'s' * (gone.templates != 1)}"
+    say(as_json, words, {"subject": subject, **asdict(gone)})
+    if not gone.is_log_empty:
+        note("somebody was reading all the while: the database's log keeps the bytes until the last reader is done")
     return FOUND
+
+
+def faces(number: int) -> str:
+    """So many faces, in words."""
+    return f"{number} face{'s' * (number != 1)}"

@@ -27,6 +27,7 @@ face = click.option(
     "--face", type=click.Choice(["only", "largest", "centre"]), default="only", show_default=True,
     help="Where a picture shows several faces and one is meant: refuse it, or choose.",
 )  # fmt: skip
+yes = click.option("--yes", is_flag=True, help="Do not ask before something is destroyed.")
 pictures = click.Path(path_type=Path)
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 
 from facerec.errors import InvalidInput
 from facerec.gallery.erasure import digest_of, erased
-from facerec.gallery.exchange import Arrival, Progress, announced, arrivals
+from facerec.gallery.exchange import Arrival, arrivals
+from facerec.gallery.progress import Progress, silent
 from facerec.gallery.tables import SubjectRow
 from facerec.gallery.writes import ADD_SUBJECT, Write, store_template, subject_id_of
 
@@ -51,27 +52,31 @@ class Host(Protocol):
     def take_in(self, arrivals: Sequence[Arrival]) -> Arrived: ...
 
 
+def survey(source: Path) -> list[tuple[str, str]]:
+    """Uid and name of everybody in an export, once all of it was checked. Raises what `arrivals` raises."""
+    return [(arrival.uid, arrival.name) for arrival in arrivals(source)]
+
+
 def take_all_in(
-    host: Host, source: Path, merge: bool = False, progress: Progress = lambda done, total: None
+    host: Host, source: Path, people: list[tuple[str, str]], merge: bool = False, progress: Progress = silent
 ) -> Arrived:
-    """Store everybody of an export who is not there yet.
+    """Store everybody of an export who is not there yet; `people` is what its survey found.
 
     A subject is the one that it was in the gallery of origin, under the name that it has here now. Where another
     subject has its name, nothing at all is stored, unless `merge` says that the same name means the same person.
-    Raises what `arrivals` raises, and InvalidInput naming those who are in the way.
+    Raises InvalidInput naming those who are in the way, and what `arrivals` raises.
     """
-    people = [(arrival.uid, arrival.name) for arrival in arrivals(source)]
     if clashes := _clashes(people, host.uids(), merge):
         more = f" and {len(clashes) - NAMES_SHOWN} more" if len(clashes) > NAMES_SHOWN else ""
         raise InvalidInput(
             f"other subjects are enrolled as {', '.join(clashes[:NAMES_SHOWN])}{more}: rename them, or say with "
             "--merge that the same name means the same person; nothing was stored"
         )
-    total, done, result = announced(source), 0, Arrived()
+    done, result = 0, Arrived()
     for part in _parts(arrivals(source)):
         result += host.take_in(part)
         done += len(part)
-        progress(done, total)
+        progress(done, len(people))
     return result
 
 

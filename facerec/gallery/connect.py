@@ -95,14 +95,24 @@ def is_writable(place: Path | URL) -> bool:
     return not isinstance(place, Path) or (os.access(place, os.W_OK) and os.access(place.parent, os.W_OK))
 
 
-def require_file(path: Path) -> None:
+def require_file(path: Path, otherwise: str = "there is no gallery; enroll somebody") -> None:
     """Raise GalleryUnusable unless this is a file, or a link to one: a pipe or a device is never opened."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise GalleryUnusable(f"there is no gallery at {path}: {error.strerror}; enroll somebody") from error
+        raise GalleryUnusable(f"{path}: {error.strerror}: {otherwise}") from error
     if not stat.S_ISREG(mode):
-        raise GalleryUnusable(f"{path} is no gallery: it is not a file")
+        raise GalleryUnusable(f"{path} is not a file")
+
+
+def target_path(target: Path, place: Path | URL, what: str) -> Path:
+    """The whole path of a file to be written. Raises InvalidInput for a folder, and for the gallery's own file."""
+    path = target.absolute()
+    if path.is_dir():
+        raise InvalidInput(f"{target} is a folder: name a file for the {what}")
+    if isinstance(place, Path) and place.exists() and path.exists() and path.samefile(place):
+        raise InvalidInput(f"{target} is the gallery itself: give the {what} another name")
+    return path
 
 
 def is_vacant(path: Path) -> bool:

@@ -32,9 +32,11 @@ from facerec.gallery.connect import (
     reading,
     require_file,
     shown,
+    target_path,
     writing,
 )
 from facerec.gallery.foreign_log import require_own_log
+from facerec.gallery.progress import Progress, silent
 from facerec.gallery.schema import REVISIONS, prepare, revision_of, upgrade
 from facerec.gallery.tables import SubjectRow, TemplateRow
 from facerec.gallery.writes import Write, remove_subject
@@ -42,8 +44,6 @@ from facerec.replacing import replacing
 
 PAGES_AT_ONCE = 4096
 """16 MB between two calls of the progress callback."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,14 @@ class Copied:
     aside: Path | None = None
 
 
-def backup(where: str | Path, target: Path, progress: Progress = lambda done, total: None) -> Copied:
+def backup(where: str | Path, target: Path, progress: Progress = silent) -> Copied:
     """Copy a gallery as it is at one moment, while others go on writing; an existing `target` is replaced.
 
     The copy is a gallery itself, in one file. Raises GalleryUnusable when the gallery cannot be read or the copy cannot
     be written, and InvalidInput for a gallery on a server, or a target that is the gallery.
     """
     place = _file(where)
-    if target.exists() and place.exists() and target.samefile(place):
-        raise InvalidInput(f"{target} is the gallery itself: give the backup another name")
+    target = target_path(target, place, "backup")
     prepare(place, create=False)
     try:
         with replacing(target) as fresh, explained(place):
@@ -80,15 +79,15 @@ def backup(where: str | Path, target: Path, progress: Progress = lambda done, to
         raise GalleryUnusable(f"the backup {target} cannot be written: {error.strerror}") from error
 
 
-def restore(source: Path, where: str | Path, progress: Progress = lambda done, total: None) -> Copied:
+def restore(source: Path, where: str | Path, progress: Progress = silent) -> Copied:
     """Put a backup in the place of a gallery, or where none is; readers see the old one or the new, nothing between.
 
     Whoever was erased since the backup was taken is not restored: the list of erasures is read from the gallery that is
     there, and from the file beside it. A file in the way that is damaged is moved aside. Raises GalleryUnusable for a
     backup that is no sound gallery, and leaves everything as it was.
     """
-    place = _file(where)
-    require_file(source)
+    place, source = _file(where), source.absolute()
+    require_file(source, "there is no backup")
     if place.exists() and place.samefile(source):
         raise InvalidInput(f"{source} is the gallery itself: give a backup")
     require_own_log(source)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -29,6 +29,8 @@ from facerec.errors import DamagedFile, GalleryUnusable, InvalidInput
 from facerec.gallery import reads
 from facerec.gallery.checks import QUALITY_FIELDS, clean_template
 from facerec.gallery.codec import EMBEDDING_BYTES, from_bytes
+from facerec.gallery.connect import require_file
+from facerec.gallery.progress import Progress, silent
 from facerec.gallery.tables import FaceRow, SubjectRow, TemplateRow
 from facerec.records import Template
 from facerec.replacing import replacing
@@ -36,8 +38,6 @@ from facerec.replacing import replacing
 FORMAT = 1
 LINE_LIMIT = 1 << 28
 """Bytes: some 200,000 templates of one subject. A longer line is no export."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Arrival:
     templates: tuple[tuple[Template, datetime], ...]
 
 
-def export(connection: Connection, target: Path, progress: Progress = lambda done, total: None) -> Exported:
+def export(connection: Connection, target: Path, progress: Progress = silent) -> Exported:
     """Write everybody into a file that its owner only can read. Raises GalleryUnusable where it cannot be written."""
     subjects = connection.execute(select(func.count()).select_from(SubjectRow)).scalar_one()
     state = reads.state(connection)
@@ -89,6 +89,7 @@ def arrivals(source: Path) -> Iterator[Arrival]:
     Raises GalleryUnusable where the file cannot be read, DamagedFile for a line that is not what its checksum says or a
     file that ends too early, and InvalidInput for what no gallery could hold.
     """
+    require_file(source, "there is no export of a gallery")
     try:
         with source.open("rb") as handle:
             for number, line in _checked(handle, source):
@@ -96,15 +97,6 @@ def arrivals(source: Path) -> Iterator[Arrival]:
                     yield _arrival(line, f"line {number} of {source}")
     except OSError as error:
         raise GalleryUnusable(f"{source} cannot be read: {error.strerror}") from error
-
-
-def announced(source: Path) -> int:
-    """How many subjects the first line of an export speaks of, for a progress bar; 0 where it says nothing."""
-    try:
-        with source.open("rb") as handle:
-            return int(json.loads(handle.readline(LINE_LIMIT))["subjects"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return 0
 
 
 class Lines:

@@ -127,20 +127,24 @@ class Snapshots:
     def _shred(self, path: Path) -> None:
         """Zeros over a file, header first, before its name goes."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-            try:
-                for block in zeros(os.fstat(descriptor).st_size):
-                    self.disk.write(descriptor, block)
-                    failpoint("snapshot.mid_shred")
-                self.disk.sync(descriptor)
-            finally:
-                os.close(descriptor)
+            if stat.S_ISREG(path.lstat().st_mode):
+                self._overwrite(path)
             path.unlink()
             self.disk.sync_folder(path.parent)
         except OSError as error:
             raise GalleryUnusable(
                 f"{path} must not be kept and cannot be removed: {_words(error)}; delete it"
             ) from error
+
+    def _overwrite(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            for block in zeros(os.fstat(descriptor).st_size):
+                self.disk.write(descriptor, block)
+                failpoint("snapshot.mid_shred")
+            self.disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _remove_leftovers(self) -> list[Path]:
         found = list(self.leftovers())

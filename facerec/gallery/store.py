@@ -29,10 +29,12 @@ from facerec.gallery.connect import (
     locate,
     reading,
     shown,
+    target_path,
     undisturbed,
     writing,
 )
-from facerec.gallery.exchange import Arrival, Exported, Progress
+from facerec.gallery.exchange import Arrival, Exported
+from facerec.gallery.progress import Progress, silent
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
     Calibration,
@@ -154,10 +156,11 @@ class Gallery:
         with self._write() as write:
             return arriving.take_in(write, arrivals)
 
-    def export(self, target: Path, progress: Progress = lambda done, total: None) -> Exported:
+    def export(self, target: Path, progress: Progress = silent) -> Exported:
         """Write everybody into a file of JSON lines, as of one moment; see `facerec.gallery.exchange`."""
+        path = target_path(target, self._place, "export")
         with self._read() as connection:
-            return exchange.export(connection, target, progress)
+            return exchange.export(connection, path, progress)
 
     def remember_refusals(self, refusals: Sequence[Refusal]) -> int:
         """Remember pictures that were looked at and not enrolled; how many of them were not known."""

@@ -29,7 +29,7 @@ def test_every_face_is_answered_and_drawn(facerec, photos: Photos, tmp_path: Pat
 
 def test_an_empty_gallery_knows_nobody(facerec, photos: Photos) -> None:
     facerec("enroll", "Eileen", photos.portrait)
-    facerec("gallery", "remove", "Eileen")
+    facerec("gallery", "remove", "Eileen", "--yes")
     ran = facerec("identify", photos.portrait, "--json")
     assert ran.status == 1 and ran.answers[0]["outcome"] == "unknown" and ran.answers[0]["similarity"] is None
 
@@ -61,7 +61,7 @@ def test_a_gallery_is_listed_shown_renamed_and_emptied(facerec, photos: Photos) 
     assert facerec("gallery", "rename", "Eileen", "Collins").status == 0
     assert [row["name"] for row in facerec("gallery", "list", "--json").answers] == ["Collins"]
     assert facerec("gallery", "stats", "--json").answers[0]["subjects"] == 1
-    assert facerec("gallery", "remove", "Collins").status == 0
+    assert facerec("gallery", "remove", "Collins", "--yes").status == 0
     assert facerec("gallery", "list").out == ""
     ran = facerec("gallery", "remove", "Collins")
     assert ran.status == 2 and "Collins is not enrolled" in ran.err

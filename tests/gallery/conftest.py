@@ -1,4 +1,4 @@
-"""Galleries, templates to put into them, and what must hold of a gallery whatever happened to it."""
+"""Galleries, and templates to put into them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facerec.gallery import open_gallery
-from facerec.gallery.index import ExactIndex, FaissIndex
+from facerec.gallery import open_gallery, snapshots
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Template, unit
+from tests.gallery.invariants import must_hold
 
 ENCODER = hashlib.sha256(b"an encoder").hexdigest()
 QUALITY = {"score": 0.99, "eye_distance": 40.0, "sharpness": 310.5, "yaw": -0.1, "pitch": 0.2, "roll": 3.0}
@@ -32,23 +32,6 @@ def template_of(
     embedding = unit(np.random.default_rng(number).standard_normal((1, DIM)))[0]
     image = hashlib.sha256(f"picture {number}".encode()).hexdigest()
     return Template(subject, f"album/{number}.jpg", image, box, QUALITY, encoder, embedding)
-
-
-def must_hold(gallery: Gallery, acknowledged: Sequence[Template]) -> None:
-    """Sound, each acknowledged write there once and whole, and both indexes answer as brute force does."""
-    assert gallery.problems() == []
-    stored = gallery.embeddings(ENCODER)
-    assert stored.quarantined == 0
-    assert len(np.unique(stored.template_ids)) == len(stored)
-    for template in acknowledged:
-        same = np.flatnonzero((stored.rows == template.embedding).all(axis=1))
-        assert [stored.names[int(stored.subject_ids[row])] for row in same] == [template.subject]
-    if len(stored):
-        probes = stored.rows[:100]
-        nearest = [int(np.argmax([probe @ row for row in stored.rows])) for probe in probes]
-        for index in (ExactIndex, FaissIndex):
-            found = index(stored.template_ids, stored.rows).search(probes, 1)
-            np.testing.assert_array_equal(found.ids[:, 0], stored.template_ids[nearest])
 
 
 def in_child(work: Callable[[], object]) -> tuple[int, str]:
@@ -112,3 +95,9 @@ def other_encoder() -> str:
 @pytest.fixture
 def child() -> Callable[[Callable[[], object]], tuple[int, str]]:
     return in_child
+
+
+@pytest.fixture
+def snapshots_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even the smallest gallery has snapshots."""
+    monkeypatch.setattr(snapshots, "WORTH_FROM", 1)

@@ -1,0 +1,125 @@
+"""What must hold of a gallery whatever happened to it, V1 to V6, looked at by other means than the package's own.
+
+V1  the file is sound and every reference leads somewhere
+V2  every acknowledged write is there exactly once, and nothing is there by half
+V3  what is searched is what is stored, bit for bit
+V4  the best answer to a stored probe is that of brute force
+V5  the next commands work with no manual step
+V6  no temporary file is left (logs are looked at by the tests themselves)
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from facerec.gallery import open_gallery
+from facerec.gallery.searcher import Searcher
+from facerec.gallery.store import Gallery
+from facerec.records import DIM, Template, unit
+
+MAY_LIE_THERE = re.compile(r"|-wal|-shm|\.erased|\.[0-9a-f]{16}\.snapshot|\.damaged-\w+(-wal|-shm)?").fullmatch
+"""What a gallery's file name may be followed by."""
+
+
+class Stored(NamedTuple):
+    """One template as SQL has it."""
+
+    id: int
+    subject_id: int
+    name: str
+    encoder: str
+    embedding: bytes
+
+
+def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
+    """Fail unless V1 to V6 hold of the gallery in a file."""
+    path = Path(str(gallery))
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        is_sound(connection)
+        stored = whole_and_once(connection, acknowledged)
+    for encoder in {template.encoder for template in stored}:
+        mine = [template for template in stored if template.encoder == encoder]
+        searcher = Searcher(gallery, encoder)
+        is_what_is_stored(searcher, mine)
+        answers_as_brute_force(searcher, mine)
+    assert gallery.problems() == []
+    next_command_works(path, stored)
+    assert leftovers(path) == []
+
+
+def is_sound(connection: sqlite3.Connection) -> None:
+    """V1."""
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def whole_and_once(connection: sqlite3.Connection, acknowledged: Iterable[Template]) -> list[Stored]:
+    """V2; everything that is stored."""
+    halves = (
+        "SELECT * FROM subject WHERE id NOT IN (SELECT subject_id FROM face)",
+        "SELECT * FROM face WHERE id NOT IN (SELECT face_id FROM template)",
+        "SELECT * FROM meta WHERE generation != (SELECT coalesce(max(generation), 0) FROM audit_event)",
+    )
+    assert [row for half in halves for row in connection.execute(half)] == []
+    rows = connection.execute(
+        "SELECT template.id, subject_id, name, encoder, embedding FROM template JOIN face ON face_id = face.id "
+        "JOIN subject ON subject_id = subject.id ORDER BY template.id"
+    )
+    stored = [Stored(*row) for row in rows]
+    there = [(one.name, one.encoder, one.embedding) for one in stored]
+    for template in acknowledged:
+        meant = (template.subject, template.encoder, template.embedding.astype("<f4").tobytes())
+        assert there.count(meant) == 1, f"{template.subject} {template.source} is there {there.count(meant)} times"
+    return stored
+
+
+def is_what_is_stored(searcher: Searcher, stored: Sequence[Stored]) -> None:
+    """V3."""
+    found = searcher.current().stored
+    assert found.template_ids.tolist() == [one.id for one in stored]
+    assert found.subject_ids.tolist() == [one.subject_id for one in stored]
+    assert found.names == {one.subject_id: one.name for one in stored}
+    assert found.rows.astype("<f4").tobytes() == b"".join(one.embedding for one in stored)
+
+
+def answers_as_brute_force(searcher: Searcher, stored: Sequence[Stored]) -> None:
+    """V4, of up to 100 stored probes."""
+    rows = np.frombuffer(b"".join(one.embedding for one in stored), "<f4").reshape(-1, DIM)
+    probes = rows[:100]
+    for probe, found in zip(probes, searcher.search(probes, 1), strict=True):
+        similarities = [float(np.dot(probe.astype(np.float64), row)) for row in rows]
+        best = max(similarities)
+        names = {one.name for one, alike in zip(stored, similarities, strict=True) if alike > best - 1e-6}
+        assert found[0][0] in names and abs(found[0][1] - min(best, 1)) < 1e-5
+
+
+def next_command_works(path: Path, stored: Sequence[Stored]) -> None:
+    """V5, on a copy, so that a test may go on."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in path.parent.glob(f"*{path.name}*"):
+            shutil.copy(file, folder)
+        gallery = open_gallery(Path(folder) / path.name, create=False)
+        embedding = unit(np.random.default_rng(10**9).standard_normal((1, DIM)))[0]
+        encoder = stored[0].encoder if stored else "0" * 64
+        newcomer = Template("Newcomer", "new.jpg", "f" * 64, (0.0, 0.0, 9.0, 9.0), {}, encoder, embedding)
+        assert gallery.enroll([newcomer]).stored == 1
+        assert Searcher(gallery, encoder).search(embedding[None], 1)[0][0][0] == "Newcomer"
+        gallery.remove("Newcomer")
+        left = {name for row in Searcher(gallery, encoder).search(embedding[None], 1000) for name, _ in row}
+        assert left == {one.name for one in stored if one.encoder == encoder}
+
+
+def leftovers(path: Path) -> list[str]:
+    """V6: files beside a gallery that should not be there."""
+    names = [file.name for file in path.parent.iterdir()]
+    mine = [name for name in names if name.startswith((path.name, f".{path.name}"))]
+    return [name for name in mine if name[0] == "." or not MAY_LIE_THERE(name[len(path.name) :])]

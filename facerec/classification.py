@@ -20,10 +20,10 @@ from facerec.errors import InvalidInput
 from facerec.learning import log
 from facerec.learning.class_loop import Epoch, Listener, learn, predict
 from facerec.learning.class_settings import ClassifierSettings
-from facerec.learning.labelled import Labelled, held_out, read_labelled
+from facerec.learning.labelled import Labelled, Progress, held_out, read_labelled, silent
 from facerec.replacing import replacing
 
-__all__ = ["ClassifierSettings", "Outcome", "train_classifier", "train_classifier_from"]
+__all__ = ["ClassifierSettings", "Material", "Outcome", "read_material", "train_classifier", "train_into"]
 
 WEIGHTS, REPORT, LOG = "weights.safetensors", "report.json", "log.csv"
 
@@ -60,23 +60,37 @@ class Outcome:
         }
 
 
-def train_classifier_from(config: Path, out: Path, report: Listener | None = None) -> tuple[Outcome, Labelled]:
-    """Train by a settings file into the folder `out`: weights.safetensors, log.csv and report.json.
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a settings file asks for, read: how to train, and the pictures to learn from and to test on."""
 
-    Returns what came out and the pictures that were learned from. Raises InvalidInput where `out` holds a run.
-    """
+    settings: ClassifierSettings
+    train: Labelled
+    test: Labelled
+
+    @property
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """(source, reason) of every picture that was left out."""
+        return tuple(dict.fromkeys(self.train.refused + self.test.refused))
+
+
+def read_material(config: Path, out: Path, reading: Progress = silent) -> Material:
+    """Read a settings file and the pictures that it names. Raises InvalidInput where `out` holds a run already."""
     settings = ClassifierSettings.read(config)
     if (out / WEIGHTS).exists():
         raise InvalidInput(f"{out} holds a trained classifier already: choose another folder, or delete it")
-    here = config.parent
+    here, side = config.parent, side_of(settings)
     if settings.start:
         settings = replace(settings, start=str(here / settings.start))
-    train = read_labelled(here / settings.data, side_of(settings))
+    train = read_labelled(here / settings.data, side, progress=reading)
     if settings.test:
-        test = read_labelled(here / settings.test, side_of(settings), train.names)
-    else:
-        learned, tested = held_out(train.labels, settings.holdout, np.random.default_rng(settings.seed))
-        train, test = train[learned], train[tested]
+        return Material(settings, train, read_labelled(here / settings.test, side, train.names, reading))
+    learned, tested = held_out(train.labels, settings.holdout, np.random.default_rng(settings.seed))
+    return Material(settings, train[learned], train[tested])
+
+
+def train_into(out: Path, material: Material, report: Listener | None = None) -> Outcome:
+    """Train into the folder `out`: weights.safetensors, log.csv and report.json."""
     out.mkdir(parents=True, exist_ok=True)
     (out / LOG).unlink(missing_ok=True)
 
@@ -85,9 +99,9 @@ def train_classifier_from(config: Path, out: Path, report: Listener | None = Non
         if report:
             report(epoch)
 
-    outcome = train_classifier(settings, train, test, hear)
-    keep(outcome, settings.net, out)
-    return outcome, train
+    outcome = train_classifier(material.settings, material.train, material.test, hear)
+    keep(outcome, material.settings.net, out)
+    return outcome
 
 
 def train_classifier(

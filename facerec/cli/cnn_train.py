@@ -9,6 +9,7 @@ import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, note, say
+from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
     from facerec.learning.class_loop import Epoch
@@ -23,17 +24,19 @@ def train(config: Path, out: Path, as_json: bool) -> int:
 
     `facerec cnn classify --net NET --weights OUT/weights.safetensors` then names pictures.
     """
-    from facerec.classification import train_classifier_from
+    from facerec.classification import read_material, train_into
 
-    outcome, learned = train_classifier_from(config, out, lambda epoch: note(in_words(epoch)))
-    for source, reason in learned.refused:
+    with Counter("reading") as progress:
+        material = read_material(config, out, progress)
+    outcome = train_into(out, material, lambda epoch: note(in_words(epoch)))
+    for source, reason in material.refused:
         note(f"left out {source}: {reason}")
     if outcome.loaded:
         note(str(outcome.loaded))
     facts = outcome.as_dict()
     say(
         as_json, f"{outcome.accuracy:.2%} of {facts['tested_on']} test pictures are named right; weights in {out}",
-        {"out": str(out), "learned_from": len(learned), "left_out": len(learned.refused)} | facts,
+        {"out": str(out), "learned_from": len(material.train), "left_out": len(material.refused)} | facts,
     )  # fmt: skip
     return FOUND
 

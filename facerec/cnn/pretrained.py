@@ -112,7 +112,7 @@ def foreign_classifier(name: str, state: State, source: str, classes: int, chann
         found = spelling(state)
         if found is not None and fits(found, expected):
             return classifier_of(name, found, preparation, names_of(classes), channels)
-    raise InvalidInput(f"{source} holds no weights of {name} for {classes} classes and {channels} channels")
+    raise InvalidInput(f"{source} holds no weights of {name} for {classes} classes and {channels} channel(s)")
 
 
 def own_classifier(name: str, state: State, facts: dict[str, Any], path: Path) -> Classifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,15 @@ class Labelled:
         return Labelled(self.pixels[rows], self.labels[rows], self.names, self.refused)
 
 
-def read_labelled(place: Path, side: int, names: Sequence[str] = ()) -> Labelled:
+Progress = Callable[[int, int], None]
+"""Hears how many of all pictures are read."""
+
+
+def silent(done: int, total: int) -> None:
+    """The default: say nothing."""
+
+
+def read_labelled(place: Path, side: int, names: Sequence[str] = (), progress: Progress = silent) -> Labelled:
     """The pictures of a folder with a folder per class, or of a list file; each its middle square, `side` pixels.
 
     With `names`, the classes are these, in this order; else all that occur, sorted (numbers as numbers).
@@ -48,7 +56,8 @@ def read_labelled(place: Path, side: int, names: Sequence[str] = ()) -> Labelled
     if strange := {name for _, name in named} - set(known):
         raise InvalidInput(f"{place} has classes that the others do not: {', '.join(sorted(strange))}")
     pixels, labels, refused = [], [], []
-    for path, name in named:
+    for done, (path, name) in enumerate(named, start=1):
+        progress(done, len(named))
         try:
             pixels.append(squared(images.load(path, ANY_SIZE), side))
             labels.append(known.index(name))

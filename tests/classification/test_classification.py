@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from facerec import classification, images
-from facerec.classification import ClassifierSettings, train_classifier, train_classifier_from
+from facerec.classification import ClassifierSettings, read_material, train_classifier, train_into
 from facerec.cnn.pretrained import open_classifier
 from facerec.errors import InvalidInput, MissingPart
 from facerec.learning.class_loop import NoNumber, views
@@ -145,8 +145,11 @@ def write(folder: Path, text: str) -> Path:
 
 def test_from_a_settings_file_to_a_file_that_names_pictures(folder: Path, tmp_path: Path) -> None:
     config = write(folder, 'data = "by-class"\nepochs = 15\nbatch = 16\nlearning_rate = 0.02\n[augment]\nshift = 4\n')
-    outcome, learned = train_classifier_from(config, tmp_path / "run")
-    assert len(learned.refused) == 1 and outcome.accuracy > 0.9
+    heard: list[tuple[int, int]] = []
+    material = read_material(config, tmp_path / "run", lambda *done: heard.append(done))
+    assert heard[-1] == (len(heard), len(heard)) and len(heard) == len(material.train) + len(material.test) + 1
+    outcome = train_into(tmp_path / "run", material)
+    assert len(material.refused) == 1 and outcome.accuracy > 0.9
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["accuracy"] == outcome.accuracy and set(report["classes"]) == {"0", "1", "2"}
     assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 16
@@ -155,7 +158,7 @@ def test_from_a_settings_file_to_a_file_that_names_pictures(folder: Path, tmp_pa
     for path in sorted((folder / "by-class" / "1").iterdir())[:3]:
         assert kept(images.load(path)).argmax().item() == 1
     with pytest.raises(InvalidInput, match="another folder"):
-        train_classifier_from(config, tmp_path / "run")
+        read_material(config, tmp_path / "run")
     with pytest.raises(InvalidInput, match="not of lenet5"):
         open_classifier("lenet5", tmp_path / "run" / "weights.safetensors")
 
@@ -177,6 +180,14 @@ def test_it_goes_on_from_another_tasks_weights(folder: Path, tmp_path: Path) -> 
     assert not torch.equal(outcome.net.conv1.weight, first.net.conv1.weight)
 
 
+def test_a_list_of_its_own_to_test_on(folder: Path, tmp_path: Path) -> None:
+    (folder / "broken.txt").write_text("by-class/0/broken.png 0\n" + (folder / "list.txt").read_text())
+    config = write(folder, 'data = "list.txt"\ntest = "broken.txt"\n')
+    material = read_material(config, tmp_path / "run")
+    assert len(material.train) == len(material.test) > 60
+    assert len(material.refused) == 1 and "broken.png" in material.refused[0][0]
+
+
 @pytest.mark.parametrize("text, error", [
     ("epochs = 1", "needs data"), ('data = "x"\nepoch = 1', "unknown settings: epoch"),
     ('data = "x"\nschedule = "up"', "schedule must be one of constant, cosine, step"),
@@ -185,5 +196,5 @@ def test_it_goes_on_from_another_tasks_weights(folder: Path, tmp_path: Path) -> 
 ])  # fmt: skip
 def test_bad_settings_get_one_line(tmp_path: Path, text: str, error: str) -> None:
     with pytest.raises((InvalidInput, MissingPart), match=error) as refused:
-        train_classifier_from(write(tmp_path, text), tmp_path / "run")
+        read_material(write(tmp_path, text), tmp_path / "run")
     assert "\n" not in str(refused.value)

@@ -185,6 +185,14 @@ def test_our_own_names_without_a_word_take_levels_0_to_1(tmp_path: Path) -> None
         assert torch.equal(ours(CHINA), torch.softmax(net(plain(32, 1)(CHINA)), 1)[0])
 
 
+def test_a_file_that_says_nothing_of_its_classes_is_told_them(tmp_path: Path) -> None:
+    save_file(create("lenet5_modern", 3, 3).state_dict(), tmp_path / "w.safetensors")
+    ours = open_classifier("lenet5_modern", tmp_path / "w.safetensors", classes=3, channels=3)
+    assert ours.names == ("0", "1", "2") and ours(CHINA).shape == (3,)
+    with pytest.raises(InvalidInput, match="no weights of lenet5_modern for 10 classes and 1 channels"):
+        open_classifier("lenet5_modern", tmp_path / "w.safetensors")
+
+
 @pytest.mark.parametrize("name, weights, error", [
     ("resnet51", None, "no network"),
     ("squeezenet", "absent.npz", "no weights at"),

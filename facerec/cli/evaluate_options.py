@@ -125,9 +125,10 @@ def wanted(asked: Asked, card: Card, fmr: float | None = None) -> Wanted:
 
 def finish(asked: Asked, words: Callable[[dict[str, Any]], str], result: dict[str, Any], worst: WorstErrors) -> int:
     """Keep the result where the user asked for that, and print it."""
+    from facerec.evaluation.chain import detector_name
     from facerec.evaluation.result_file import with_circumstances, write_complete
 
-    complete = with_circumstances({**result, "detector": asked.detector, "seed": asked.seed})
+    complete = with_circumstances({**result, "detector": detector_name(asked.detector), "seed": asked.seed})
     if asked.output:
         write_complete(asked.output, complete)
     if asked.html:

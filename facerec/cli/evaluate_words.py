@@ -18,12 +18,12 @@ def lfw_words(result: dict[str, Any]) -> str:
 
 def pair_words(result: dict[str, Any]) -> str:
     """What was compared, the rates without a threshold of ours, and those of every measured threshold."""
-    from facerec.evaluation.wording import percent, span
+    from facerec.evaluation.wording import eer_words, percent, span
 
     lines = [
         f"{result['genuine']:,} genuine and {result['impostors']:,} impostor pairs of {result['subjects']:,} people; "
         f"{result['failures_to_detect']:,} of {result['pictures']:,} pictures without a face found",
-        f"equal error rate {percent(result['eer'])}, area under the ROC {result['auc']:.4f}",
+        f"equal error rate {eer_words(result)}, area under the ROC {result['auc']:.4f}",
     ]
     for tar in result["tar_at_fmr"]:
         proof = "" if tar["supported"] else ": too few impostors to show this FMR"

@@ -9,6 +9,7 @@ import numpy as np
 
 from facerec import images
 from facerec.errors import BadImage
+from facerec.evaluation.data_digest import digest_file
 from facerec.faces.align import align
 from facerec.faces.choice import nearest_centre
 from facerec.faces.detector import create_detector
@@ -17,6 +18,17 @@ from facerec.faces.pipeline import FacePipeline
 from facerec.faces.quality import quality
 from facerec.metrics.scores import Bools
 from facerec.records import DIM, Faces, Float32, Image
+
+
+def detector_name(spec: str) -> str:
+    """What a result calls a detector: as it was asked for, a file by its name and digest, wherever it lies.
+
+    >>> detector_name("mtcnn")
+    'mtcnn'
+    """
+    name, _, source = spec.partition(":")
+    place = Path(source.partition("#")[0])
+    return f"{name}:{place.name}#sha256={digest_file(place)}" if source and place.is_file() else spec
 
 
 class CentreFace:

@@ -9,7 +9,7 @@ from typing import Any
 from facerec.errors import InvalidInput
 from facerec.evaluation.plotting import group_plots, plots
 from facerec.evaluation.result_file import write_text
-from facerec.evaluation.wording import is_uncertain, percent, rate_words, span
+from facerec.evaluation.wording import eer_words, is_uncertain, percent, rate_words, span
 from facerec.evaluation.worst import WorstError, WorstErrors
 from facerec.pages import picture, render
 
@@ -42,6 +42,7 @@ def report(result: Mapping[str, Any], worst: WorstErrors) -> str:
         span=span,
         rate=rate_words,
         is_uncertain=is_uncertain,
+        eer=eer_words,
     )
 
 

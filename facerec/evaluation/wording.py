@@ -49,6 +49,14 @@ def rate_words(rate: Mapping[str, Any] | None) -> str:
     return f"{percent(rate['share'])} ({of}; {span(rate['interval'])})"
 
 
+def eer_words(result: Mapping[str, Any]) -> str:
+    """The equal error rate of a list of pairs; where no threshold errs, the rule of three on the fewer kind."""
+    if result["eer"] > 0:
+        return percent(result["eer"])
+    fewer = min(result["genuine"], result["impostors"])
+    return f"<= {percent(min(1.0, rule_of_three(fewer)))} (no error among {fewer:,})"
+
+
 def counted(rate: Mapping[str, Any]) -> tuple[int, int]:
     """Events and trials; of a rate over several galleries, the probes in error and all probes."""
     if "events" in rate:

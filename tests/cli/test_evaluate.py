@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facerec import images
+from facerec.digest import sha256
 from facerec.evaluation.chain import CentreFace
 from facerec.records import DIM, Float32
 from tests.cli.conftest import Photos, Ran
@@ -77,9 +78,14 @@ def test_pairs_with_groups_a_result_and_a_page(facerec: Facerec, people: Path, t
 
 
 def test_the_same_in_words(facerec: Facerec, people: Path) -> None:
-    ran = facerec("evaluate", "verification", pairs_csv(people, subjects=False))
+    (people.parent / "weights.onnx").write_bytes(b"weights")
+    ran = facerec("evaluate", "verification", pairs_csv(people, subjects=False), "--detector",
+                  f"yunet:{people.parent / 'weights.onnx'}", "-o", people / "result.json")  # fmt: skip
+    named = f"yunet:weights.onnx#sha256={sha256(b'weights')}"  # and not where the file lies
+    assert json.loads((people / "result.json").read_text())["detector"] == named
     assert ran.status == 0, ran.err
     assert "40 genuine and 400 impostor pairs of" in ran.out and "too few impostors to show this FMR" in ran.out
+    assert "equal error rate <= 7.50 % (no error among 40)" in ran.out
     assert "<= 0.75 % (none of 400), few errors" in ran.out  # the rule of three at the strictest threshold
 
 

@@ -50,7 +50,11 @@ def rate_words(rate: Mapping[str, Any] | None) -> str:
 
 
 def eer_words(result: Mapping[str, Any]) -> str:
-    """The equal error rate of a list of pairs; where no threshold errs, the rule of three on the fewer kind."""
+    """The equal error rate of a list of pairs; where no threshold errs, the rule of three on the fewer kind.
+
+    >>> eer_words({"eer": 0.0, "genuine": 40, "impostors": 400})
+    '<= 7.50 % (no error among 40)'
+    """
     if result["eer"] > 0:
         return percent(result["eer"])
     fewer = min(result["genuine"], result["impostors"])

@@ -112,14 +112,12 @@ def wanted(asked: Asked, card: Card, fmr: float | None = None) -> Wanted:
     """What to look for beside the error rates; groups at the threshold measured for `fmr`."""
     from facerec.evaluation.findings import Wanted
     from facerec.evaluation.labels import read_labels
-    from facerec.metrics.probability import Probability
 
-    stated = card.facts.get("probability")
     return Wanted(
         labels=None if asked.groups is None else read_labels(asked.groups),
         at=None if fmr is None or asked.groups is None else card.operating_points.at_fmr(fmr),
         pictures=asked.worst if asked.html else 0,
-        probability=None if stated is None else Probability.of(stated),
+        probability=card.probability,
     )
 
 

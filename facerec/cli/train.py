@@ -12,6 +12,7 @@ from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
     from facerec.learning.reports import Report
+    from facerec.metrics.operating_points import OperatingPoints
 
 folder = click.Path(path_type=Path)
 PAUSE = 60.0
@@ -74,17 +75,23 @@ class InWords:
     help="Look at each face and at its mirror image, at twice the cost, or at the face alone.",
 )
 @click.option("--fit", type=folder, help="For FILE.pt: keep what tells most about the split `train` of this folder.")
+@click.option("--fit-head", type=folder, help="Folder with faces.csv: fit a binary head to its split `train`.")
+@click.option(
+    "--difference", type=click.Choice(["manhattan", "squared_euclidean", "chi_square"]), default="squared_euclidean",
+    show_default=True, help="What the fitted head weighs.",
+)  # fmt: skip
 @click.option("--calibrate", type=folder, help="Folder with faces.csv: measure thresholds on its split `val`.")
 @answering
 def export(
-    run: Path, out: Path, name: str, mirror: bool, fit: Path | None, calibrate: Path | None, as_json: bool
-) -> int:
+    run: Path, out: Path, name: str, mirror: bool, fit: Path | None, fit_head: Path | None, difference: str,
+    calibrate: Path | None, as_json: bool,
+) -> int:  # fmt: skip
     """Turn a finished RUN, or facenet-pytorch's published FILE, into an encoder that every other command takes.
 
     Thresholds are measured on people outside the training; an encoder without them embeds, but does not decide.
     """
+    from facerec import thresholds
     from facerec.faces.facenet_export import export_facenet
-    from facerec.thresholds import calibrate_on_split
     from facerec.training import export
 
     if run.is_file():
@@ -94,9 +101,21 @@ def export(
         raise click.UsageError("--fit goes with FILE.pt: the axes of a run are learned")
     else:
         export(run, out, name, mirror)
-    points = calibrate_on_split(out, calibrate).rows if calibrate else ()
-    words = "".join(
-        f"\n    FMR {row.target:g}: threshold {row.point.threshold:.3f}, FNMR {row.fnmr:.2%}" for row in points
-    )
-    say(as_json, f"encoder in {out}{words}", {"out": str(out), "operating_points": [row.as_dict() for row in points]})
+    if fit_head:
+        with Counter("embedding") as progress:
+            thresholds.fit_head(out, fit_head, difference, progress=progress)
+    with Counter("measuring") as progress:
+        measured = thresholds.calibrate_on_split(out, calibrate, progress=progress) if calibrate else {}
+    words = "".join(f"\n  {head}{rows_in_words(points)}" for head, points in measured.items())
+    rows = {head: [row.as_dict() for row in points.rows] for head, points in measured.items()}
+    answer = {"operating_points": rows.get("cosine", []), "head_operating_points": rows.get("binary", [])}
+    say(as_json, f"encoder in {out}{words}", {"out": str(out), **answer})
     return FOUND
+
+
+def rows_in_words(points: OperatingPoints) -> str:
+    """A line per measured threshold."""
+    return "".join(
+        f"\n    FMR {row.target:g}: threshold {row.point.threshold:.4g}, FNMR {row.fnmr_in_words}"
+        for row in points.rows
+    )

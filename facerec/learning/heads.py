@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from facerec.errors import InvalidInput
 from facerec.learning.losses import Penalty, margin_softmax
-from facerec.metrics.differences import DIFFERENCES
+from facerec.metrics.differences import difference_named
 from facerec.records import DIM
 
 BOUNDARY = 0.3
@@ -38,15 +37,12 @@ class BinaryHead(nn.Module):
 
     def __init__(self, difference: str = "manhattan"):
         super().__init__()
-        if difference not in DIFFERENCES:
-            raise InvalidInput(f"no difference {difference!r}; known: {', '.join(DIFFERENCES)}")
-        self.difference = difference
-        weight = STEEP / typical(difference)
+        self.difference, weight = difference_named(difference), STEEP / typical(difference)
         self.weight = nn.Parameter(torch.full((DIM,), -weight))
         self.bias = nn.Parameter(torch.tensor(STEEP))
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = DIFFERENCES[self.difference](a, b) @ self.weight + self.bias
+        scores: torch.Tensor = self.difference(a, b) @ self.weight + self.bias
         return scores
 
 
@@ -56,4 +52,4 @@ def typical(difference: str) -> float:
     first, other = nn.functional.normalize(torch.randn(2, 256, DIM, generator=rng), dim=2)
     aside = nn.functional.normalize(other - (other * first).sum(1, keepdim=True) * first, dim=1)
     second = BOUNDARY * first + (1 - BOUNDARY**2) ** 0.5 * aside
-    return float(DIFFERENCES[difference](first, second).sum(1).mean())
+    return float(difference_named(difference)(first, second).sum(1).mean())

@@ -23,11 +23,12 @@ def split_subjects(subjects: Iterable[str], share: float, rng: np.random.Generat
 
 def require_strangers(table: Path, split: str, trained_on: Sequence[str]) -> None:
     """Raise InvalidInput where a split has a subject in common with those that were trained on."""
-    people: dict[bool, set[str]] = {True: set(), False: set()}
+    measured, trained = set[str](), set[str]()
     for row in table_rows(table):
-        if row["split"] == split or row["split"] in trained_on:
-            people[row["split"] == split].add(row["subject"])
-    if both := sorted((people[True] & people[False]) - {""}):
+        for people, splits in ((measured, (split,)), (trained, trained_on)):
+            if row["split"] in splits:
+                people.add(row["subject"])
+    if both := sorted((measured & trained) - {""}):
         raise InvalidInput(
             f"{len(both)} subjects of split {split} were trained on, {both[0]} for one: measure on other people"
         )

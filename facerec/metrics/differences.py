@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from facerec.errors import InvalidInput
+
 TINY = 1e-12
 """Keeps 0 / 0 from being no number."""
 
@@ -37,3 +39,10 @@ DIFFERENCES: dict[str, Callable[[Any, Any], Any]] = {
     "squared_euclidean": squared_euclidean,
     "chi_square": chi_square,
 }
+
+
+def difference_named(name: str) -> Callable[[Any, Any], Any]:
+    """A difference by its name. Raises InvalidInput listing the known ones."""
+    if name not in DIFFERENCES:
+        raise InvalidInput(f"no difference {name!r}; known: {', '.join(DIFFERENCES)}")
+    return DIFFERENCES[name]

@@ -119,9 +119,13 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     """
     if folder.is_file():
         return read_facenet(folder)
-    path = folder / WEIGHTS
+    return read_tensors(folder / WEIGHTS)
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """A file that a finished run leaves. Raises MissingPart where there is none, DamagedFile where it is not whole."""
     if not path.exists():
-        raise MissingPart(f"no weights in {folder}: a finished run leaves {WEIGHTS} there")
+        raise MissingPart(f"no weights in {path.parent}: a finished run leaves {path.name} there")
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

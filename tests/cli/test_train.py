@@ -47,6 +47,19 @@ def test_from_a_settings_file_to_an_encoder(facerec, faces, tmp_path, monkeypatc
     assert ran.status == 2 and "--fit goes with FILE.pt" in ran.err
 
 
+def test_an_encoder_with_a_fitted_head_verifies_by_it(facerec, faces, tmp_path, monkeypatch) -> None:
+    register_tiny(monkeypatch)
+    (tmp_path / "my.toml").write_text(CONFIG)
+    run, encoder = tmp_path / "run", tmp_path / "encoder"
+    facerec("train", tmp_path / "my.toml", "--data", faces, "-o", run)
+    ran = facerec("export", run, "-o", encoder, "--fit-head", faces, "--difference", "chi_square", "--calibrate", faces)
+    cosine, binary = ran.out.split("  cosine\n")[1].split("  binary\n")
+    assert ran.status == 0 and "FMR 0.1: threshold" in cosine and "FMR 0.1: threshold" in binary
+    assert json.loads((encoder / "head.json").read_text())["difference"] == "chi_square"
+    ran = facerec("export", run, "-o", encoder, "--fit-head", tmp_path / "nowhere")
+    assert ran.status == 2 and "nowhere" in ran.err and not (encoder / "head.json").exists()
+
+
 @pytest.mark.parametrize("content, words", [
     ("epoch = 3", "unknown settings: epoch"), ('batch = "4"', "batch must be a whole number"), ("trunk", "is not TOML"),
 ])  # fmt: skip

@@ -21,7 +21,7 @@ def test_a_run_becomes_an_encoder_with_measured_thresholds(run: Path, faces: Pat
     export(run, tmp_path / "encoder", "mine")
     with pytest.raises(InvalidInput, match="no measured threshold"):
         _ = Card.read(tmp_path / "encoder").operating_points
-    points = calibrate_on_split(tmp_path / "encoder", faces)
+    points = calibrate_on_split(tmp_path / "encoder", faces)["cosine"]
     encoder = open_encoder(tmp_path / "encoder")
     require_whole(encoder)
     assert encoder.card.operating_points == points and encoder.card.facts["trained_on"] == {"crops": 12, "left_out": 0}
@@ -34,7 +34,7 @@ def test_a_run_becomes_an_encoder_with_measured_thresholds(run: Path, faces: Pat
 def test_the_threshold_at_an_fmr_is_what_counting_by_hand_gives(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "encoder", "mine")
     crops = drawn_crops(14, 4)
-    point = calibrate(tmp_path / "encoder", crops, "drawn").at_fmr(0.1)
+    point = calibrate(tmp_path / "encoder", crops, "drawn")["cosine"].at_fmr(0.1)
     rows = open_encoder(tmp_path / "encoder")(np.ascontiguousarray(crops.pixels[:, 8:120, 8:120]))
     impostor = [float(rows[a] @ rows[b]) for a in range(56) for b in range(a) if crops.labels[a] != crops.labels[b]]
     share = np.mean(np.array(impostor) >= point.threshold - 1e-6)

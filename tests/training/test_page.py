@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from facerec.learning.augment import AugmentSettings
+from facerec.learning.schedules import SCHEDULES
 from facerec.learning.settings import TrainSettings
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -40,11 +41,17 @@ def test_the_page_lists_every_setting_with_its_default(heading: str, settings: o
     }
 
 
-def block(language: str) -> str:
-    """The first code block in a language."""
-    return next(content for kind, content in BLOCK.findall(PAGE.read_text(encoding="utf-8")) if kind == language)
+def blocks(language: str) -> list[str]:
+    """The code blocks in a language."""
+    return [content for kind, content in BLOCK.findall(PAGE.read_text(encoding="utf-8")) if kind == language]
 
 
-def test_the_pages_settings_file_is_one() -> None:
-    settings = TrainSettings.of(tomllib.loads(block("toml")))
-    assert settings.triplet and not settings.distil and settings.start == "default"
+def test_the_pages_settings_files_are_some() -> None:
+    first, *others = [TrainSettings.of(tomllib.loads(content)) for content in blocks("toml")]
+    assert first.triplet and not first.distil and first.start == "default"
+    assert any(other.freeze for other in others)
+
+
+def test_the_page_names_every_schedule() -> None:
+    section = PAGE.read_text(encoding="utf-8").split("\n### The learning rate\n")[1].split("\n### ")[0]
+    assert [name for name in SCHEDULES if f"`{name}`" not in section] == []

@@ -8,6 +8,11 @@ FacerecError                      catch this one at the edge
 ├── NoFace                        nothing to work on in this image: data, not a bug
 ├── ManyFaces                     more than one face where one was meant
 ├── NotEnrolled                   the subject is not in the gallery
+├── Unfit                         a face that had better not be enrolled so; --force enrolls it
+│   ├── LowQuality                too small or too blurred to be found again by
+│   ├── Conflict                  it is somebody else's who is enrolled, by its looks
+│   └── UnlikeOthers              it is not the subject's, by the looks of the others
+├── TooFewPeople (InvalidInput)   the people at hand cannot show the error rate that was asked for
 ├── GalleryUnusable               the gallery cannot be opened, read or written as asked
 ├── EncoderMismatch               embeddings of different encoders must never be compared
 ├── DamagedFile                   weights or a snapshot whose content is not what its digest says
@@ -53,6 +58,16 @@ class ImageTooSmall(BadImage):
     code = "image_too_small"
 
 
+class TooFewPeople(InvalidInput):
+    """The people at hand cannot show the error rate that was asked for; `needed` says how many could."""
+
+    code = "too_few_people"
+
+    def __init__(self, message: str, needed: int):
+        super().__init__(message)
+        self.needed = needed
+
+
 class NoFace(FacerecError):
     """No face was found in a picture that must contain one."""
 
@@ -82,6 +97,44 @@ class NotEnrolled(FacerecError):
     def __init__(self, subject: str):
         super().__init__(f"{subject} is not enrolled: `facerec gallery list` shows who is")
         self.subject = subject
+
+
+class Unfit(FacerecError):
+    """A face that had better not be enrolled so."""
+
+    code = "unfit"
+
+
+class LowQuality(Unfit):
+    """The face is too small or too blurred: a template of it would not be found again."""
+
+    code = "low_quality"
+
+
+class Conflict(Unfit):
+    """The face is so like another subject's that it would be identified as theirs."""
+
+    code = "conflict"
+
+    def __init__(self, source: str, subject: str, other: str, similarity: float, threshold: float):
+        super().__init__(
+            f"{source} looks like {other}, who is enrolled (similarity {similarity:.3f}, and from {threshold:.3f} on a "
+            f"search would name {other}): enroll it as {other}, or as {subject} with --force if they are two people"
+        )
+        self.source, self.subject, self.other = source, subject, other
+
+
+class UnlikeOthers(Unfit):
+    """The face is not like the subject's own others."""
+
+    code = "unlike_others"
+
+    def __init__(self, source: str, subject: str, similarity: float, threshold: float):
+        super().__init__(
+            f"{source} is not like the other pictures of {subject} (similarity {similarity:.3f}, at least "
+            f"{threshold:.3f} is expected): check whose it is, or enroll it with --force"
+        )
+        self.source, self.subject = source, subject
 
 
 class GalleryUnusable(FacerecError):

@@ -21,7 +21,7 @@ Int64 = NDArray[np.int64]
 Image = NDArray[np.uint8]
 """RGB uint8 (H, W, 3), upright."""
 
-Outcome = Literal["match", "no_match", "unknown"]
+Outcome = Literal["match", "no_match", "undecided", "unknown"]
 
 
 def require_float32(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
@@ -171,15 +171,24 @@ class OperatingPoint:
 class Verification:
     """Are two faces the same person's? The answer, and the operating point that it was given at.
 
-    similarity  the cosine, -1..1, or what another head makes of the two embeddings, 0..1 of the binary one
+    similarity      the cosine, -1..1, or what another head makes of the two embeddings, 0..1 of the binary one
+    probability     that it is one person, if before the comparison that was as probable as not; None where no curve
+                    was fitted for this way to compare
+    undecided_from  the similarity at which one person is as probable as two; from there to the threshold the answer
+                    is neither match nor no_match. None where it is not known: then there is nothing in between
     """
 
     similarity: float
     point: OperatingPoint
+    probability: float | None = None
+    undecided_from: float | None = None
 
     @property
     def outcome(self) -> Outcome:
-        return "match" if self.similarity >= self.point.threshold else "no_match"
+        if self.similarity >= self.point.threshold:
+            return "match"
+        is_likely = self.undecided_from is not None and self.similarity >= self.undecided_from
+        return "undecided" if is_likely else "no_match"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +196,11 @@ class Identification:
     """Whose face is this, if anyone's? One face of one picture.
 
     box         x1 y1 x2 y2, pixels
-    candidates  (subject, similarity), best first; each subject once, by its best template
+    candidates  (subject, similarity), best first; each subject once
     enrolled    how many subjects were searched
     fpir        chance that a stranger gets a name among so many, expected from the operating point's FMR
+    compared    how many comparisons that were: one per subject, or one per template where each is searched by itself
+    target_fpir what `fpir` was meant to be at most
     """
 
     source: str
@@ -198,6 +209,13 @@ class Identification:
     point: OperatingPoint
     enrolled: int
     fpir: float
+    compared: int
+    target_fpir: float
+
+    @property
+    def is_on_target(self) -> bool:
+        """Does the threshold keep the target among so many?"""
+        return self.fpir <= self.target_fpir
 
     @property
     def similarity(self) -> float | None:

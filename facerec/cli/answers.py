@@ -15,7 +15,7 @@ from facerec.errors import FacerecError, InvalidInput
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
-FOUND, NOT_FOUND, NO_ANSWER, INTERRUPTED = 0, 1, 2, 130
+FOUND, NOT_FOUND, NO_ANSWER, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Unheard(Exception):

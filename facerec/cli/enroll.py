@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,12 @@ from facerec.cli.answers import FOUND, NO_ANSWER, answering, note, say
 from facerec.cli.progress import bar
 
 if TYPE_CHECKING:
-    from facerec.recognition import Enrollment
-    from facerec.recognition.enrollment import Sample
+    from facerec.recognition import Enrollment, Recognizer
+
+force = click.option(
+    "--force", is_flag=True,
+    help="Enroll what is too poor, looks like somebody else, or does not look like the subject's others, all the same.",
+)  # fmt: skip
 
 
 @click.command()
@@ -25,10 +29,11 @@ if TYPE_CHECKING:
 @options.detector
 @options.encoder
 @options.face
+@force
 @answering
 def enroll(
     subject_and_pictures: tuple[str, ...], folder: Path | None, gallery: str | None, detector: str, encoder: str,
-    face: str, as_json: bool,
+    face: str, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Enroll a subject from one picture or more, or everybody in a folder.
 
@@ -36,15 +41,19 @@ def enroll(
       facerec enroll Ada ada.jpg
       facerec enroll --from people/      (people/Ada/1.jpg, people/Grace/1.jpg, ...)
 
-    The same picture of the same subject again stores nothing. Exit status: 0 all enrolled, 2 some picture was refused.
+    The same picture of the same subject again stores nothing. Refused is a picture without a face or with several, a
+    face too small or too blurred to be found again by (low_quality), one that looks like somebody else who is enrolled
+    (conflict), and one that does not look like the subject's others (unlike_others); --force enrolls the last three.
+
+    Exit status: 0 all enrolled, 2 some picture was refused.
     """
     if (len(subject_and_pictures) < 2) if folder is None else subject_and_pictures:
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     if folder is not None:
-        return enroll_folder(recognizer.enroll_all, folder, as_json)
+        return enroll_folder(recognizer, folder, force, as_json)
     subject, *pictures = subject_and_pictures
-    return report(recognizer.enroll(subject, pictures), as_json)
+    return report(recognizer.enroll(subject, pictures, force), as_json)
 
 
 @click.command()
@@ -53,23 +62,26 @@ def enroll(
 @options.detector
 @options.encoder
 @options.face
+@force
 @answering
-def precompute(folder: Path, gallery: str | None, detector: str, encoder: str, face: str, as_json: bool) -> int:
+def precompute(
+    folder: Path, gallery: str | None, detector: str, encoder: str, face: str, force: bool, as_json: bool
+) -> int:
     """Make or complete a gallery from DIR, which holds one folder per subject, in batches.
 
     Stop it whenever you like: the next run passes over what is done, and a run after the last does nothing. Pictures
     that were refused are listed with the reason, and not looked at again.
     """
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
-    return enroll_folder(recognizer.enroll_all, folder, as_json)
+    return enroll_folder(recognizer, folder, force, as_json)
 
 
-def enroll_folder(enroll_all: Callable[[Iterable[Sample]], Iterator[Enrollment]], folder: Path, as_json: bool) -> int:
+def enroll_folder(recognizer: Recognizer, folder: Path, force: bool, as_json: bool) -> int:
     """Enroll a folder with a progress bar."""
     from facerec.recognition.enrollment import folder_samples
 
     samples = folder_samples(folder)
-    return report(bar(enroll_all(samples), len(samples), "enrolling"), as_json)
+    return report(bar(recognizer.enroll_all(samples, force=force), len(samples), "enrolling"), as_json)
 
 
 def report(enrollments: Iterable[Enrollment], as_json: bool) -> int:

@@ -23,20 +23,19 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.argument("pictures", nargs=-1, required=True, type=options.pictures, metavar="PHOTO...")
 @click.option("--top", default=1, show_default=True, type=click.IntRange(1, 100), help="Candidates per face.")
 @click.option(
-    "--target-fpir",
-    default=0.01,
-    show_default=True,
-    type=SHARE,
-    help="Share of strangers who may get a name; the threshold comes from it and the number enrolled.",
-)
+    "--target-fpir", type=SHARE,
+    help="Share of strangers who may get a name; the threshold comes from it and the number enrolled.  [default: what "
+    "`facerec calibrate` set, else 0.01]",
+)  # fmt: skip
 @click.option("--draw", type=options.pictures, metavar="OUT.png", help="Save the picture with its faces named.")
 @options.gallery
 @options.detector
 @options.encoder
+@options.templates
 @answering
 def identify(
-    pictures: tuple[Path, ...], top: int, target_fpir: float, draw: Path | None, gallery: str | None, detector: str,
-    encoder: str, as_json: bool,
+    pictures: tuple[Path, ...], top: int, target_fpir: float | None, draw: Path | None, gallery: str | None,
+    detector: str, encoder: str, templates: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Name every face on each PHOTO, or say that nobody enrolled is similar enough.
 
@@ -48,7 +47,7 @@ def identify(
         raise click.UsageError("--draw would overwrite PHOTO: name another file")
     if draw and draw.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise click.UsageError("--draw writes .png or .jpg")
-    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder)
+    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder, templates=templates)
     outcomes = [answer(recognizer, picture, top, target_fpir, draw, as_json) for picture in pictures]
     found = [outcome for outcomes_of_one in outcomes for outcome in outcomes_of_one]
     if not all(outcome in ("match", "unknown") for outcome in found):
@@ -56,7 +55,9 @@ def identify(
     return FOUND if "match" in found else NOT_FOUND
 
 
-def answer(recognizer: Recognizer, picture: Path, top: int, fpir: float, draw: Path | None, as_json: bool) -> list[str]:
+def answer(
+    recognizer: Recognizer, picture: Path, top: int, fpir: float | None, draw: Path | None, as_json: bool
+) -> list[str]:
     """Print an answer per face of one picture; returns the outcomes."""
     try:
         identified = recognizer.identify(picture, top, fpir)
@@ -73,9 +74,10 @@ def answer(recognizer: Recognizer, picture: Path, top: int, fpir: float, draw: P
         say(as_json, in_words(one), as_answer(one))
     if not as_json and not identified[0].enrolled:
         note("nobody is enrolled: facerec enroll NAME PHOTO")
-    if not as_json and identified[0].fpir > fpir:
+    if not as_json and not identified[0].is_on_target:
         note(f"among {identified[0].enrolled} enrolled the strictest measured threshold is good for "
-             f"{identified[0].fpir:.2g} strangers named, not {fpir:.2g}")  # fmt: skip
+             f"{identified[0].fpir:.2g} strangers named, not {identified[0].target_fpir:.2g}: "
+             "facerec calibrate says what can be done")  # fmt: skip
     if draw:
         save_drawing(picture, identified, draw)
     return [one.outcome for one in identified]
@@ -87,10 +89,14 @@ def in_words(one: Identification) -> str:
     best = f", most like {one.candidates[0][0]} at {one.similarity:.3f}" if one.candidates else ""
     who = f"{one.subject}, similarity {one.similarity:.3f}" if one.subject else f"unknown{best}"
     others = "".join(f"\n    {name} {similarity:.3f}" for name, similarity in one.candidates[1:])
-    return (
-        f"{one.source} [{x1},{y1} {x2},{y2}]: {who} (threshold {one.point.threshold:.3f} for {one.enrolled} enrolled)"
-        f"{others}"
-    )
+    return f"{one.source} [{x1},{y1} {x2},{y2}]: {who} ({threshold(one)}){others}"
+
+
+def threshold(one: Identification) -> str:
+    """The threshold in words, with what it is good for."""
+    beyond = ", extrapolated" if one.point.extrapolated else ""
+    good = f"; {one.fpir:.2g} of strangers get a name{beyond}" if one.enrolled else ""
+    return f"threshold {one.point.threshold:.3f} for {one.enrolled} enrolled{good}"
 
 
 def as_answer(one: Identification) -> dict[str, Any]:
@@ -106,7 +112,10 @@ def as_answer(one: Identification) -> dict[str, Any]:
         "impostors": one.point.impostors,
         "subjects": one.point.subjects,
         "enrolled": one.enrolled,
+        "compared": one.compared,
         "fpir": one.fpir,
+        "target_fpir": one.target_fpir,
+        "extrapolated": one.point.extrapolated,
         "candidates": [{"subject": name, "similarity": similarity} for name, similarity in one.candidates],
         "encoder": one.point.encoder,
     }

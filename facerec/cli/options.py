@@ -28,6 +28,10 @@ face = click.option(
     help="Where a picture shows several faces and one is meant: refuse it, or choose.",
 )  # fmt: skip
 yes = click.option("--yes", is_flag=True, help="Do not ask before something is destroyed.")
+templates = click.option(
+    "--templates", type=click.Choice(["fused", "each"]), default="fused", show_default=True,
+    help="Where a subject has several pictures: compare with all as one, or with each, and the most similar counts.",
+)  # fmt: skip
 pictures = click.Path(path_type=Path)
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, NOT_FOUND, answering, say
+from facerec.cli.answers import FOUND, NOT_FOUND, UNDECIDED, answering, say
 
 if TYPE_CHECKING:
     from facerec.recognition import Recognizer
     from facerec.records import Verification
+
+STATUS = {"match": FOUND, "no_match": NOT_FOUND, "undecided": UNDECIDED}
 
 
 @click.command()
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 @options.detector
 @options.encoder
 @options.face
+@options.templates
 @answering
 def verify(
     pictures: tuple[Path, ...], subject: str | None, head: str, fmr: float | None, explain: Path | None,
-    gallery: str | None, detector: str, encoder: str, face: str, as_json: bool,
+    gallery: str | None, detector: str, encoder: str, face: str, templates: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Say whether two pictures, or a picture and an enrolled subject, are of one person.
 
@@ -42,15 +45,21 @@ def verify(
       facerec verify a.jpg b.jpg
       facerec verify --subject Ada photo.jpg
 
-    Exit status: 0 match, 1 no match, 2 could not answer.
+    Undecided is what is more likely one person than two, and yet not alike enough for the false match rate that was
+    asked for: take another picture, or let somebody look.
+
+    Exit status: 0 match, 1 no match, 2 could not answer, 3 undecided.
     """
-    from facerec.recognition.recognizer import FMR, Recognizer
+    from facerec.recognition.deciding import FMR
+    from facerec.recognition.recognizer import Recognizer
 
     if len(pictures) != (1 if subject else 2):
         raise click.UsageError("give two pictures, or one picture and --subject NAME")
     if explain:
         require_drawable(explain, pictures)
-    parts: dict[str, Any] = {"detector": detector, "encoder": encoder, "face": face, "head": head}
+    parts: dict[str, Any] = {
+        "detector": detector, "encoder": encoder, "face": face, "head": head, "templates": templates,
+    }  # fmt: skip
     if subject:
         answer = options.recognizer(gallery, **parts).verify_subject(subject, pictures[0], fmr)
     else:
@@ -58,18 +67,38 @@ def verify(
         answer = recognizer.verify(pictures[0], pictures[1], FMR if fmr is None else fmr)
         if explain:
             draw_explanation(recognizer, pictures, answer, explain)
-    point, matches = answer.point, answer.outcome == "match"
-    say(
-        as_json,
-        f"{'match' if matches else 'no match'}: similarity {answer.similarity:.3f}, threshold {point.threshold:.3f} "
-        f"(at or above it are {point.fmr:.2g} of the pairs of different people)",
-        {
-            "outcome": answer.outcome, "head": head, "similarity": answer.similarity, "threshold": point.threshold,
-            "fmr": point.fmr, "impostors": point.impostors, "subjects": point.subjects, "encoder": point.encoder,
-            "evidence": point.evidence,
-        },
-    )  # fmt: skip
-    return FOUND if matches else NOT_FOUND
+    say(as_json, in_words(answer), {**as_answer(answer), "head": head})
+    return STATUS[answer.outcome]
+
+
+def in_words(answer: Verification) -> str:
+    """The answer in a line, and what it rests on in another."""
+    point = answer.point
+    chance = "" if answer.probability is None else f", probability {answer.probability:.1%} at even odds"
+    beyond = ", which is extrapolated" if point.extrapolated else ""
+    return (
+        f"{answer.outcome.replace('_', ' ')}: similarity {answer.similarity:.3f}, threshold {point.threshold:.3f} "
+        f"(at or above it are {point.fmr:.2g} of the pairs of different people{beyond}){chance}"
+    )
+
+
+def as_answer(answer: Verification) -> dict[str, Any]:
+    """The answer as the JSON object that docs/json.md describes."""
+    point = answer.point
+    return {
+        "outcome": answer.outcome,
+        "similarity": answer.similarity,
+        "threshold": point.threshold,
+        "undecided_from": answer.undecided_from,
+        "probability": answer.probability,
+        "prior": None if answer.probability is None else 0.5,
+        "fmr": point.fmr,
+        "extrapolated": point.extrapolated,
+        "impostors": point.impostors,
+        "subjects": point.subjects,
+        "encoder": point.encoder,
+        "evidence": point.evidence,
+    }
 
 
 def require_drawable(out: Path, pictures: tuple[Path, ...]) -> None:

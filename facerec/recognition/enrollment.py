@@ -14,11 +14,15 @@ from facerec.errors import (
     FacerecError,
     ImageTooLarge,
     InvalidInput,
+    LowQuality,
     ManyFaces,
     NoFace,
+    Unfit,
     UnsupportedFormat,
 )
+from facerec.faces.gate import Gate
 from facerec.faces.pipeline import FacePipeline, Portraits
+from facerec.recognition.admission import Admission
 from facerec.recognition.choice import choice_named
 from facerec.recognition.picture import Picture, Source, name_of, read_picture
 from facerec.records import Faces, Image, Template
@@ -59,14 +63,17 @@ class Found:
 
 
 class Enroller:
-    """Enrolls through one pipeline and one rule for choosing a face.
+    """Enrolls through one pipeline and one rule for choosing a face; what `gate` or `admission` refuse stays out.
 
-    `detector` and `face` name what a refusal depends on: another detector or rule looks at a refused picture again.
+    `detector`, `face` and `gate` name what a refusal depends on: another of them looks at a refused picture again.
     """
 
-    def __init__(self, gallery: Gallery, pipeline: FacePipeline, detector: str, face: str):
-        self._gallery, self._pipeline = gallery, pipeline
-        self._choose, self._rules = choice_named(face), f"{detector} {face}"[:200]
+    def __init__(
+        self, gallery: Gallery, pipeline: FacePipeline, detector: str, face: str, gate: Gate | None = None,
+        admission: Admission | None = None,
+    ):  # fmt: skip
+        self._gallery, self._pipeline, self._gate, self._admission = gallery, pipeline, gate, admission
+        self._choose, self._rules = choice_named(face), f"{gate or 'no gate'} {face} {detector}"[:200]
         self._known: dict[str, set[str]] = {}
         self._refused = gallery.refused_images(self._rules)
 
@@ -82,10 +89,39 @@ class Enroller:
         portraits = self._pipeline.describe([(one.pixels, one.face) for one in found])
         encoder = self._pipeline.embed.digest
         templates = [template(one, portrait, encoder) for one, portrait in zip(found, portraits, strict=True)]
-        is_new = iter(self._gallery.enroll(templates).is_new if templates else ())
-        for one in found:
-            self._images_of(one.subject).add(one.picture.digest)
-        return [one if isinstance(one, Enrollment) else enrolled(one, next(is_new)) for one in looked]
+        done = iter(self._store(found, templates))
+        return [one if isinstance(one, Enrollment) else next(done) for one in looked]
+
+    def _store(self, found: Sequence[Found], templates: Sequence[Template]) -> list[Enrollment]:
+        """Store what may be stored, and say what became of each."""
+        verdicts = self._verdicts(found, templates)
+        fit = [one for one, verdict in zip(templates, verdicts, strict=True) if verdict is None]
+        is_new = iter(self._gallery.enroll(fit).is_new if fit else ())
+        done = []
+        for one, verdict in zip(found, verdicts, strict=True):
+            if verdict is None:
+                self._images_of(one.subject).add(one.picture.digest)
+                done.append(enrolled(one, next(is_new)))
+            elif isinstance(verdict, LowQuality):
+                done.append(self._refuse(one.subject, one.picture, verdict))
+            else:  # that depends on who is enrolled, and may change
+                done.append(Enrollment(one.subject, one.picture.name, verdict.code, str(verdict)))
+        return done
+
+    def _verdicts(self, found: Sequence[Found], templates: Sequence[Template]) -> list[Unfit | None]:
+        """Why each face must not be stored; None where it may."""
+        verdicts = [self._too_poor(one, template) for one, template in zip(found, templates, strict=True)]
+        good = [template for template, verdict in zip(templates, verdicts, strict=True) if verdict is None]
+        judged = iter(self._admission.judge(good) if self._admission and good else [None] * len(good))
+        return [next(judged) if verdict is None else verdict for verdict in verdicts]
+
+    def _too_poor(self, found: Found, template: Template) -> Unfit | None:
+        try:
+            if self._gate:
+                self._gate.require(found.picture.name, template.quality)
+        except LowQuality as poor:
+            return poor
+        return None
 
     def _look(self, subject: str, source: Source) -> Found | Enrollment:
         """Find the meant face of a picture, or say why there is nothing to do."""
@@ -101,7 +137,7 @@ class Enroller:
                 subject,
                 picture.name,
                 reason,
-                "refused by an earlier run with this detector and --face; nothing new was looked at",
+                "refused by an earlier run with this detector, --face and limits of quality; nothing new was looked at",
             )
         try:
             pixels = picture.decode()

@@ -10,6 +10,7 @@ from facerec.errors import InvalidInput
 from facerec.faces.encoder import Encoder
 from facerec.faces.head import open_head
 from facerec.metrics.operating_points import OperatingPoints
+from facerec.metrics.probability import Probability
 from facerec.records import Float32
 
 
@@ -24,16 +25,20 @@ class Head(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cosine:
-    """The cosine of unit rows, -1 to 1: what everything uses unless it is told otherwise."""
+    """The cosine of unit rows, -1 to 1: what everything uses unless it is told otherwise.
+
+    probability  the chance that goes with it, where one was fitted
+    """
 
     points: OperatingPoints
+    probability: Probability | None = None
 
     def __call__(self, a: Float32, b: Float32, /) -> Float32:
         return a @ b.T
 
 
 HEADS: dict[str, Callable[[Encoder], Head]] = {
-    "cosine": lambda encoder: Cosine(encoder.card.operating_points),
+    "cosine": lambda encoder: Cosine(encoder.card.operating_points, encoder.card.probability),
     "binary": lambda encoder: open_head(encoder.folder, encoder.digest),
 }
 

@@ -13,24 +13,24 @@ from facerec.errors import InvalidInput
 from facerec.faces.align import align
 from facerec.faces.detector import create_detector
 from facerec.faces.encoder import open_encoder
+from facerec.faces.gate import Gate
 from facerec.faces.pipeline import FacePipeline, Portraits
 from facerec.faces.quality import quality
+from facerec.gallery.fusion import COMBINED
 from facerec.metrics.identification import expected_fpir
 from facerec.metrics.operating_points import OperatingPoints
+from facerec.recognition.admission import Admission
 from facerec.recognition.choice import choice_named
+from facerec.recognition.deciding import FMR, point_for, search_calibration
 from facerec.recognition.enrollment import Enroller, Enrollment, Sample
 from facerec.recognition.heads import Cosine, Head, head_named
 from facerec.recognition.picture import Source, read_picture
-from facerec.records import Faces, Identification, Image, OperatingPoint, Verification
+from facerec.records import Faces, Float32, Identification, Image, OperatingPoint, Verification
 
 if TYPE_CHECKING:
+    from facerec.gallery.results import StoredEmbeddings
     from facerec.gallery.searcher import Searcher
     from facerec.gallery.store import Gallery
-
-FMR = 1e-3
-"""Verification's default: one impostor comparison in a thousand is a match."""
-FPIR = 0.01
-"""Identification's default: one stranger in a hundred gets a name, whatever the number of enrolled subjects."""
 
 
 class Recognizer:
@@ -38,16 +38,16 @@ class Recognizer:
 
     def __init__(
         self, pipeline: FacePipeline, points: OperatingPoints, gallery: Gallery | None = None, face: str = "only",
-        detector: str = "custom", head: Head | None = None,
+        detector: str = "custom", head: Head | None = None, templates: str = "fused",
     ):  # fmt: skip
         self.pipeline, self.points, self.detector, self.face = pipeline, points, detector, face
-        self._gallery, self._choose = gallery, choice_named(face)
+        self._gallery, self._choose, self._templates = gallery, choice_named(face), templates
         self.head = Cosine(points) if head is None else head
 
     @classmethod
     def open(
         cls, gallery: str | Path | Gallery | None = None, *, detector: str = "mtcnn",
-        encoder: str | Path = "default", face: str = "only", head: str = "cosine",
+        encoder: str | Path = "default", face: str = "only", head: str = "cosine", templates: str = "fused",
     ) -> Recognizer:  # fmt: skip
         """A recognizer of the packaged or named parts.
 
@@ -57,6 +57,8 @@ class Recognizer:
         face      where one face is meant and a picture shows several: "only" refuses it, "largest" and "centre" choose
         head      how two faces are verified: by the "cosine", or by the encoder's "binary" head where it has one; to
                   identify somebody the cosine is used always
+        templates how several templates of a subject are compared: "fused" into one, or "each", of which the most
+                  similar counts
         """
         if isinstance(gallery, str | os.PathLike):
             from facerec.gallery import open_gallery
@@ -66,7 +68,7 @@ class Recognizer:
             detect, embed = pool.submit(create_detector, detector), pool.submit(open_encoder, encoder)
         pipeline = FacePipeline(detect.result(), align, quality, embed.result())
         decide = head_named(head, embed.result())
-        return cls(pipeline, embed.result().card.operating_points, gallery, face, detector, decide)
+        return cls(pipeline, embed.result().card.operating_points, gallery, face, detector, decide, templates)
 
     @property
     def gallery(self) -> Gallery:
@@ -86,10 +88,10 @@ class Recognizer:
         Raises NoFace, ManyFaces or BadImage where one of the pictures does not hold one usable face.
         """
         a, b = self.portraits([first, second])
-        return Verification(float(self.head(a.embeddings, b.embeddings)[0, 0]), self.head.points.at_fmr(fmr))
+        return self._verified(self.head(a.embeddings, b.embeddings), self.head.points.at_fmr(fmr))
 
     def verify_subject(self, subject: str, picture: Source, fmr: float | None = None) -> Verification:
-        """Is this the enrolled subject? Compared with each of its templates; the most similar decides.
+        """Is this the enrolled subject? Compared with all of its templates, fused into one or each by itself.
 
         With no `fmr`, at the gallery's own operating point. Raises NotEnrolled, and what `verify` raises.
         """
@@ -98,7 +100,16 @@ class Recognizer:
         stored = self.gallery.embeddings(self.encoder, subject)
         require_templates(stored, self.encoder)
         (portrait,) = self.portraits([picture])
-        return Verification(float(self.head(stored.rows, portrait.embeddings).max()), self.point(fmr))
+        rows = self._combine(stored).rows if isinstance(self.head, Cosine) else stored.rows
+        return self._verified(self.head(rows, portrait.embeddings), self.point(fmr))
+
+    def _verified(self, similarities: Float32, point: OperatingPoint) -> Verification:
+        """The answer that the highest similarity gives."""
+        similarity = float(similarities.max())
+        chance = self.head.probability if isinstance(self.head, Cosine) else None
+        if chance is None:
+            return Verification(similarity, point)
+        return Verification(similarity, point, float(chance(similarity)), chance.even)
 
     def point(self, fmr: float | None) -> OperatingPoint:
         """The head's operating point at an FMR; with None, the gallery's own, or the default where it has none.
@@ -108,39 +119,45 @@ class Recognizer:
         own = self.gallery.operating_point(self.encoder) if fmr is None and isinstance(self.head, Cosine) else None
         return own or self.head.points.at_fmr(FMR if fmr is None else fmr)
 
-    def identify(self, picture: Source, top: int = 1, fpir: float = FPIR) -> tuple[Identification, ...]:
+    def identify(self, picture: Source, top: int = 1, fpir: float | None = None) -> tuple[Identification, ...]:
         """Who is on the picture? One answer per face, best detection first; none where there is no face.
 
         The threshold comes from the number of enrolled subjects, so that a stranger gets a name with about the chance
-        `fpir`. Where no measured threshold is that strict, the strictest one is used, and the answer's own `fpir` says
-        what it is good for.
+        `fpir`: with None, the one that the gallery was calibrated for, or one in a hundred. Where no measured
+        threshold is that strict, the strictest one is used, and the answer's own `fpir` says what it is good for.
         """
         read = read_picture(picture)
         pixels = read.decode()
         (portraits,) = self.pipeline.describe([(pixels, self.pipeline.detect(pixels))])
         return tuple(self._identified(read.name, portraits, top, fpir))
 
-    def _identified(self, name: str, portraits: Portraits, top: int, fpir: float) -> Iterator[Identification]:
-        enrolled = len(self._searcher.current().stored.names)
-        point = point_for(self.points, enrolled, fpir)
-        expected = expected_fpir(point.fmr, enrolled) if enrolled else 0.0
+    def _identified(self, name: str, portraits: Portraits, top: int, fpir: float | None) -> Iterator[Identification]:
+        searched = self._searcher.current().searched
+        enrolled, compared = len(searched.names), len(searched)
+        used = search_calibration(self.gallery.calibration(self.encoder), self.points)
+        target = used.target_fpir if fpir is None else fpir
+        point = point_for(used.points, compared, target)
+        expected = expected_fpir(point.fmr, compared) if compared else 0.0
         found = self._searcher.search(portraits.embeddings, top) if len(portraits) else []
         for box, candidates in zip(portraits.faces.boxes.tolist(), found, strict=True):
-            yield Identification(name, tuple(box), candidates, point, enrolled, expected)
+            yield Identification(name, tuple(box), candidates, point, enrolled, expected, compared, target)
 
-    def enroll(self, subject: str, pictures: Iterable[Source]) -> Iterator[Enrollment]:
+    def enroll(self, subject: str, pictures: Iterable[Source], force: bool = False) -> Iterator[Enrollment]:
         """Enroll one face of each picture; yields what became of each, once it is stored for good."""
-        return self.enroll_all((subject, picture) for picture in pictures)
+        return self.enroll_all(((subject, picture) for picture in pictures), force=force)
 
-    def enroll_all(self, samples: Iterable[Sample], batch: int = 32) -> Iterator[Enrollment]:
+    def enroll_all(self, samples: Iterable[Sample], batch: int = 32, force: bool = False) -> Iterator[Enrollment]:
         """Enroll (subject, picture) after (subject, picture), a batch a transaction.
 
         What was enrolled or refused before is passed over quickly, so a run that was stopped is gone on with by
-        starting it again.
+        starting it again. A face too small or too blurred, one that looks like somebody else who is enrolled, and one
+        that does not look like its subject's others are refused, unless `force`.
         """
         if self.gallery.operating_point(self.encoder) is None:
             self.gallery.save_operating_point(self.points.at_fmr(FMR))
-        return Enroller(self.gallery, self.pipeline, self.detector, self.face).run(samples, batch)
+        gate = None if force else Gate()
+        admission = None if force else Admission(self.gallery, self.encoder, self.points)
+        return Enroller(self.gallery, self.pipeline, self.detector, self.face, gate, admission).run(samples, batch)
 
     def portraits(self, pictures: Iterable[Source]) -> list[Portraits]:
         """The one meant face of each picture. Raises NoFace, ManyFaces or BadImage."""
@@ -162,14 +179,9 @@ class Recognizer:
     def _searcher(self) -> Searcher:
         from facerec.gallery.searcher import Searcher
 
-        return Searcher(self.gallery, self.encoder)
+        return Searcher(self.gallery, self.encoder, combine=self._combine)
 
-
-def point_for(points: OperatingPoints, enrolled: int, fpir: float) -> OperatingPoint:
-    """The measured point that keeps `fpir` among so many subjects; the strictest one where none is strict enough."""
-    if not 0 < fpir < 1:
-        raise InvalidInput(f"fpir must lie between 0 and 1, got {fpir:g}")
-    strictest = points.strictest
-    if not enrolled or expected_fpir(strictest.fmr, enrolled) > fpir:
-        return strictest
-    return points.for_gallery(enrolled, fpir)
+    def _combine(self, stored: StoredEmbeddings) -> StoredEmbeddings:
+        if self._templates not in COMBINED:
+            raise InvalidInput(f"no way {self._templates!r} to compare templates; known: {', '.join(COMBINED)}")
+        return COMBINED[self._templates](stored)

@@ -15,9 +15,15 @@ def twice(facerec, photos: Photos, tmp_path: Path) -> Path:
     """One person under two names, one of which a page must not take for HTML; the file of the second picture."""
     own = tmp_path / "take.png"
     shutil.copy(photos.take, own)
-    facerec("enroll", "Eileen", photos.portrait)
-    facerec("enroll", "<i>Collins</i>", own)
+    facerec("enroll", "Eileen", photos.portrait, own)
+    split(facerec, "<i>Collins</i>")
     return own
+
+
+def split(facerec, name: str, *options: object) -> None:
+    """Give Eileen's second picture another name, which an enrollment would refuse."""
+    _, face = facerec("gallery", "show", "Eileen", "--json", *options).answers
+    assert facerec("gallery", "move-face", face["id"], name, *options).status == 0
 
 
 def test_one_person_under_two_names_is_found_and_put_right(facerec, twice: Path) -> None:
@@ -51,14 +57,20 @@ def test_the_page_holds_the_pictures_and_says_which_are_gone(facerec, twice: Pat
 
 def test_commands_name_the_gallery_that_was_named(facerec, photos: Photos, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
-    facerec("enroll", "Eileen", photos.portrait, "--gallery", other)
-    facerec("enroll", "Collins", photos.take, "--gallery", other)
+    facerec("enroll", "Eileen", photos.portrait, photos.take, "--gallery", other)
+    split(facerec, "Collins", "--gallery", other)
     (answer,) = facerec("gallery", "health", "--gallery", other, "--json").answers
     assert f"--gallery {other}" in answer["findings"][0]["commands"][0]
 
 
-@pytest.mark.parametrize("words, said", [(["--fpir", "0"], "not in the range"), (["--gallery", "none.db"], "none.db"),
-                                         (["--encoder", "nobody"], "no encoder 'nobody'")])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--target-fpir", "0"], "not in the range"),
+        (["--gallery", "none.db"], "none.db"),
+        (["--encoder", "nobody"], "no encoder 'nobody'"),
+    ],
+)
 def test_wrong_use_ends_with_two_and_says_why(facerec, twice: Path, words: list[str], said: str) -> None:
     ran = facerec("gallery", "health", *words)
     assert ran.status == 2 and said in ran.err

@@ -23,6 +23,7 @@ STRICT, LOOSE = points((1e-3, 0.9)), points((1e-3, 0.1))
 @dataclass
 class Card:
     operating_points: OperatingPoints
+    probability: None = None
 
 
 @dataclass

@@ -10,8 +10,12 @@ import pytest
 from facerec import Recognizer, images
 from facerec.errors import BadImage, EncoderMismatch, InvalidInput, ManyFaces, NoFace, NotEnrolled
 from facerec.gallery import open_gallery
+from facerec.gallery.fusion import fuse
+from facerec.gallery.results import Calibration
 from facerec.metrics.operating_points import OperatingPoints
-from facerec.recognition.recognizer import point_for
+from facerec.metrics.probability import Probability
+from facerec.recognition.deciding import point_for
+from facerec.recognition.heads import Cosine
 from tests import fakes
 from tests.fakes import ANNA, BERT, CARL, picture, save_picture
 
@@ -193,3 +197,58 @@ def test_a_refusal_that_depends_on_what_is_installed_is_not_remembered(tmp_path:
     known = recognizer(tmp_path)
     first, again = (next(iter(known.enroll("Anna", [heic]))) for _ in range(2))
     assert first.is_refused and again.reason == first.reason
+
+
+CHANCE = Probability(20.0, -6.0, most=0.999, missed=0.02, subjects=100)
+
+
+@pytest.mark.parametrize("similarity, outcome", [(0.6, "match"), (0.4, "undecided"), (0.2, "no_match")])
+def test_what_is_likely_but_not_alike_enough_is_undecided(similarity: float, outcome: str) -> None:
+    embed = fakes.Embed(alike={BERT: (ANNA, similarity)})
+    known = Recognizer(fakes.pipeline(embed), fakes.points(), head=Cosine(fakes.points(), CHANCE))
+    answer = known.verify(picture(ANNA), picture(BERT))
+    assert answer.outcome == outcome and answer.undecided_from == pytest.approx(0.3)
+    assert answer.probability == pytest.approx(1 / (1 + np.exp(6 - 20 * similarity)), abs=1e-4)
+
+
+def test_nothing_is_undecided_at_a_threshold_below_even_odds_or_without_a_probability() -> None:
+    embed = fakes.Embed(alike={BERT: (ANNA, 0.25)})
+    points = fakes.points((0.05, 0.2), (1e-3, 0.5))
+    sure = Recognizer(fakes.pipeline(embed), points, head=Cosine(points, CHANCE))
+    assert sure.verify(picture(ANNA), picture(BERT), fmr=0.05).outcome == "match"
+    blind = Recognizer(fakes.pipeline(fakes.Embed(alike={BERT: (ANNA, 0.45)})), points)
+    answer = blind.verify(picture(ANNA), picture(BERT))
+    assert (answer.outcome, answer.probability) == ("no_match", None)
+
+
+@pytest.mark.parametrize("templates", ["fused", "each"])
+def test_several_templates_are_compared_as_asked(tmp_path: Path, templates: str) -> None:
+    embed = fakes.Embed(alike={BERT: (ANNA, 0.5)})
+    known = Recognizer(fakes.pipeline(embed), fakes.points(), open_gallery(tmp_path / "g.db"), templates=templates)
+    list(known.enroll("Anna", [picture(ANNA), picture(BERT)], force=True))
+    rows = np.stack([embed.direction(colour) for colour in (ANNA, BERT)]).astype(np.float32)
+    expected = float(fuse(rows) @ rows[0]) if templates == "fused" else 1.0
+    (answer,) = known.identify(picture(ANNA))
+    assert answer.similarity == pytest.approx(expected, abs=1e-5)
+    assert (answer.enrolled, answer.compared) == (1, 1 if templates == "fused" else 2)
+    assert known.verify_subject("Anna", picture(ANNA)).similarity == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_unknown_way_to_compare_templates_lists_the_known_ones(tmp_path: Path) -> None:
+    known = Recognizer(fakes.pipeline(), fakes.points(), open_gallery(tmp_path / "g.db"), templates="best")
+    with pytest.raises(InvalidInput, match="fused, each"):
+        known.identify(picture(ANNA))
+
+
+def test_identify_is_decided_by_the_gallerys_own_calibration(tmp_path: Path) -> None:
+    known = recognizer(tmp_path, embed=fakes.Embed(alike={BERT: (ANNA, 0.55)}))
+    list(known.enroll("Anna", [picture(ANNA)]))
+    (before,) = known.identify(picture(BERT))
+    assert (before.outcome, before.target_fpir) == ("match", 0.01)
+    own = fakes.points((0.01, 0.45), (1e-3, 0.58))
+    known.gallery.save_calibration(fakes.ENCODER, Calibration(1e-3, own))
+    (after,) = known.identify(picture(BERT))
+    assert (after.outcome, after.point.threshold, after.target_fpir) == ("unknown", 0.58, 1e-3)
+    assert known.identify(picture(BERT), fpir=0.02)[0].point.threshold == 0.45
+    (strict,) = known.identify(picture(BERT), fpir=1e-4)
+    assert strict.fpir == pytest.approx(1e-3) and not strict.is_on_target

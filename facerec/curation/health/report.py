@@ -8,18 +8,16 @@ from typing import Any
 from facerec.curation.health.case import Case, Enrolled, Thresholds
 from facerec.curation.health.findings import KINDS, Finding, Kind, Shell
 from facerec.curation.health.pictures import poor, strays
-from facerec.curation.health.quality_limits import QualityLimit
+from facerec.curation.health.quality_limits import gate_limits
 from facerec.curation.health.two_names import duplicates, look_alikes, same_pictures
+from facerec.faces.gate import Gate
 from facerec.gallery.searcher import require_templates
 from facerec.gallery.store import Gallery
 from facerec.metrics.identification import expected_fpir
 from facerec.metrics.operating_points import OperatingPoints
-from facerec.recognition.recognizer import FPIR as SEARCH_FPIR
-from facerec.recognition.recognizer import point_for
+from facerec.recognition.deciding import point_for, search_calibration
 from facerec.records import OperatingPoint
 
-FPIR = 0.1
-"""One search in ten for somebody who is nobody else's may point at somebody: a person looks before anything changes."""
 DOUBT_FMR, APART_FMR = 0.01, 0.1
 """So many pairs of different people are above `doubt` and above `apart`. Chosen of the rates that are measured, by what
 was found in galleries with planted faults (docs/results/gallery-health.md)."""
@@ -67,24 +65,22 @@ def examine(enrolled: Enrolled, thresholds: Thresholds, shell: Shell) -> tuple[F
 
 
 def check_gallery(
-    gallery: Gallery, encoder: str, points: OperatingPoints, shell: Shell, fpir: float = FPIR,
-    limits: tuple[QualityLimit, ...] = (),
-) -> Health:  # fmt: skip
+    gallery: Gallery, encoder: str, points: OperatingPoints, shell: Shell, fpir: float | None = None
+) -> Health:
     """Look over the templates of one encoder in a gallery, which is not changed.
 
     encoder  sha256 of the encoder, hex; points are its measured thresholds
-    fpir     the chance that a search for somebody who is nobody else's may point at somebody
+    fpir     the chance that a search for somebody who is nobody else's may point at somebody; None: as `identify`
     Raises EncoderMismatch or GalleryUnusable where there are faces and none that can be looked at.
     """
     found = gallery.faces(encoder)
     require_templates(found.stored, encoder)
-    subjects = len(found.stored.names)
+    subjects, search = len(found.stored.names), search_calibration(gallery.calibration(encoder), points.extended())
     thresholds = Thresholds(
-        same=point_for(points, subjects, fpir),
+        same=point_for(search.points, subjects, search.target_fpir if fpir is None else fpir),
         doubt=most_permissive(points, DOUBT_FMR),
         apart=most_permissive(points, APART_FMR),
-        search=search_point(gallery, encoder, points, subjects),
-        quality=limits,
+        quality=gate_limits(Gate()),
     )
     findings = examine(Enrolled.of(found), thresholds, shell)
     return Health(subjects, len(found.faces), found.stored.quarantined, found.stored.missing, thresholds, findings)
@@ -94,9 +90,3 @@ def most_permissive(points: OperatingPoints, fmr: float) -> OperatingPoint:
     """The measured point with the highest FMR up to `fmr`; the strictest where none is so strict."""
     measured = [row.point for row in points.rows if row.point.fmr <= fmr]
     return max(measured, key=lambda point: point.fmr, default=points.strictest)
-
-
-def search_point(gallery: Gallery, encoder: str, points: OperatingPoints, subjects: int) -> OperatingPoint:
-    """What `identify` decides by among so many: the gallery's own thresholds, or else the encoder's."""
-    own = gallery.calibration(encoder)
-    return point_for(own.points, subjects, own.target_fpir) if own else point_for(points, subjects, SEARCH_FPIR)

@@ -37,6 +37,7 @@ class Beside:
             return Loaded(reads.embeddings(connection, encoder, None), False, False)
         snapshots = Snapshots(self.path)
         snapshots.tidy()
+        self._catch_up(connection)
         return loading.load(connection, snapshots, encoder)
 
     def keep(self, loaded: Loaded, is_free_of_removed: Callable[[StoredEmbeddings], bool]) -> None:
@@ -72,14 +73,22 @@ class Beside:
             return not is_busy
 
     def write_erasures(self, connection: Connection) -> None:
-        """The list outside the database, before the commit so that it is never behind. Raises GalleryUnusable."""
+        """Bring the list outside the database up to it. Raises GalleryUnusable where it cannot be written."""
         if self.path is None:
             return
         try:
             erasure.write_list(self.path, erasure.erased(connection))
         except OSError as error:
             words = f"{erasure.list_beside(self.path)}: {error.strerror}"
-            raise GalleryUnusable(f"nobody was forgotten, for it could not be noted in {words}") from error
+            raise GalleryUnusable(f"the erasure is done, but its list cannot be written: {words}") from error
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Write down the erasures of a process that was killed before it could."""
+        try:
+            if self.path and is_writable(self.path):
+                self.write_erasures(connection)
+        except GalleryUnusable as error:
+            log.warning("%s", error)
 
     def erased(self) -> set[str]:
         """Digests of everybody erased, by the list outside the database."""
@@ -94,6 +103,8 @@ class Beside:
         """What is wrong with the files beside the database, one sentence each."""
         if self.path is None:
             return
+        if erasure.erased(connection) - self.erased():
+            yield f"{erasure.list_beside(self.path).name} lacks erasures: `facerec doctor --repair` writes them"
         if back := erasure.returned(connection, self.erased() | erasure.erased(connection)):
             yield f"{len(back)} subjects are here who were erased: `facerec doctor --repair` removes them again"
         snapshots = Snapshots(self.path)

@@ -113,7 +113,8 @@ class Gallery:
         """
         with self._write() as write:
             faces, templates = erasure.forget_subject(write, clean_name(subject))
-            self._beside.write_erasures(write.connection)
+        with self._read() as connection:
+            self._beside.write_erasures(connection)
         return RemoveResult(faces, templates, write.generation, self._beside.leave_no_trace())
 
     def rename(self, old: str, new: str) -> None:
@@ -263,7 +264,8 @@ class Gallery:
         """
         with self._write() as write:
             done = repair.repaired(write, self._beside.erased())
-            self._beside.write_erasures(write.connection)
+        with self._read() as connection:
+            self._beside.write_erasures(connection)
         done += self._beside.tidied()
         if done or self.problems():
             self._beside.leave_no_trace()

@@ -26,8 +26,9 @@ STATED_FROM = 1.5e-3  # thresholds of a higher FMR are for nobody's gallery, and
 def plots(result: Result) -> Iterator[tuple[str, bytes]]:
     """The name and the PNG of every plot that this result has what is needed for."""
     for name, (needed, draw) in PLOTS.items():
-        if all(result.get(key) for key in needed):
-            yield name, draw(result)
+        drawn = draw(result) if all(result.get(key) for key in needed) else None
+        if drawn is not None:
+            yield name, drawn
 
 
 def group_plots(table: Result) -> dict[str, bytes]:
@@ -50,8 +51,14 @@ def _histograms(result: Result) -> bytes:
 
 def _marked(points: Sequence[Result]) -> dict[str, float]:
     """The most permissive and the strictest threshold of those that anybody would use."""
-    used = [point for point in points if point["stated_fmr"] <= STATED_FROM]
+    used = [points[place] for place in _used(points)]
     return {_called(point): point["threshold"] for point in used[:1] + used[1:][-1:]}
+
+
+def _used(points: Sequence[Result]) -> list[int]:
+    """Which thresholds anybody would use; where none is strict enough, the strictest."""
+    strict = [place for place, point in enumerate(points) if point["stated_fmr"] <= STATED_FROM]
+    return strict or list(range(len(points)))[-1:]
 
 
 def _called(point: Result) -> str:
@@ -82,25 +89,22 @@ def _cmc(result: Result) -> bytes:
     return png(cmc_curve(np.array(result["cmc"]), result["gallery_size"]))
 
 
-def _fpir(result: Result) -> bytes:
+def _fpir(result: Result) -> bytes | None:
     sizes, lines = result["sizes"], []
-    for place, point in enumerate(sizes[0]["operating_points"]):
-        if point["stated_fmr"] > STATED_FROM:
-            continue
+    for place in _used(sizes[0]["operating_points"]):
         rows = [size["operating_points"][place] for size in sizes]
-        lines += _growth(
-            _called(point), sizes, [row["fpir"] for row in rows], np.array([row["expected_fpir"] for row in rows])
-        )
-    return png(fpir_against_size(lines))
+        expected = np.array([row["expected_fpir"] for row in rows])
+        lines += _growth(_called(rows[0]), sizes, [row["fpir"] for row in rows], expected)
+    return png(fpir_against_size(lines)) if lines else None
 
 
-def _fnir(result: Result) -> bytes:
+def _fnir(result: Result) -> bytes | None:
     sizes, lines = result["sizes"], []
     for place, row in enumerate(sizes[0]["fnir_at_fpir"]):
         rates = [size["fnir_at_fpir"][place]["fnir"] if size["fnir_at_fpir"] else None for size in sizes]
         lines += _growth(f"at FPIR {100 * row['fpir']:g} %", sizes, rates)
     lines += _growth("not at rank 1, no threshold", sizes, [size["rank_1_missed"] for size in sizes])
-    return png(fnir_against_size(lines))
+    return png(fnir_against_size(lines)) if lines else None
 
 
 def _growth(

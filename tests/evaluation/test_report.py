@@ -1,14 +1,23 @@
 """The page shows what a result holds, and leaves out what it does not; results from before still have one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from facerec.cli.evaluate_words import search_words
 from facerec.errors import InvalidInput
+from facerec.evaluation.embedding import Embedded
+from facerec.evaluation.gallery_sizes import measure_gallery_sizes
 from facerec.evaluation.plotting import plots
 from facerec.evaluation.report import report
+from facerec.evaluation.search_errors import measure_identification
+from facerec.evaluation.searches import GalleryAndProbes
 from facerec.evaluation.worst import Thumbnail, WorstError
+from facerec.records import OperatingPoint
+from tests.evaluation.conftest import crowd
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 JPEG = b"\xff\xd8 a picture"
@@ -57,3 +66,19 @@ def test_every_plot_draws_what_it_needs_and_nothing_without_it() -> None:
     ]  # fmt: skip
     assert [name for name, _ in plots({**result, "operating_points": [point]})][:3] == ["histograms", "cmc", "fpir"]
     assert list(plots({})) == []
+
+
+def test_strangers_alone_and_a_lenient_encoder_have_a_page_too() -> None:
+    """Nobody enrolled is searched for, and no threshold is strict enough for anybody's gallery."""
+    people, rng = crowd(8), np.random.default_rng(0)
+    strange = ~np.isin(people.probe_subjects, people.gallery_subjects)
+    probes = Embedded(people.probes.rows[strange], people.probes.found[strange])
+    names = tuple(np.array(people.probe_subjects)[strange].tolist())
+    shown = GalleryAndProbes(people.gallery, people.gallery_subjects, probes, names)
+    lenient = OperatingPoint(0.2, 0.1, 100, 10, "ab" * 32, "elsewhere")
+    sizes = measure_gallery_sizes(shown, (10,), rng=rng, points=[lenient], fpir_targets=(0.1,), galleries=3)
+    result = replace(measure_identification(shown, rng=rng, points=[lenient]), sizes=sizes).as_dict()
+    assert [name for name, _ in plots(result)] == ["histograms", "fpir"]
+    page = report(result, {})
+    assert "not measured" in page and "By number of people enrolled" not in page
+    assert "rank-1 not measured" in search_words(result)

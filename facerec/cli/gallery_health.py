@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     help="Also write a page with the pictures, where those can be read.",
 )
 @click.option(
-    "--fpir", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.1, show_default=True,
-    help="How often somebody who is enrolled once may be taken for somebody else. Higher finds more, and more wrongly.",
+    "--target-fpir", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="How often somebody who is enrolled once may be taken for somebody else; higher finds more, and more wrongly."
+    "  [default: as identify, the gallery's own or 0.01]",
 )  # fmt: skip
 @options.gallery
 @options.encoder
 @answering
-def health(html: Path | None, fpir: float, gallery: str | None, encoder: str, as_json: bool) -> int:
+def health(html: Path | None, target_fpir: float | None, gallery: str | None, encoder: str, as_json: bool) -> int:
     """Look for people enrolled under two names, pictures under the wrong name or unlike the others, poor pictures, and
     people who look alike.
 
@@ -42,7 +43,7 @@ def health(html: Path | None, fpir: float, gallery: str | None, encoder: str, as
     opened = options.existing_gallery(gallery)
     card = Card.read(encoder_folder(encoder))
     shell = Shell(("--gallery", gallery) if gallery else ())
-    found = check_gallery(opened, card.digest, card.operating_points, shell, fpir)
+    found = check_gallery(opened, card.digest, card.operating_points, shell, target_fpir)
     if html:
         with Counter("pictures") as progress:
             write_page(found, str(opened), html, progress)

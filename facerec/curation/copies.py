@@ -20,7 +20,7 @@ NEAR = 32
 """Bits of 256 in which the fingerprints of two copies may differ.
 
 Measured in docs/results/copies.md: of all pairs of different photographs in LFW, portraits framed alike, none is as
-near, and of copies reduced to a third of the side or saved at quality 30 none is further.
+near; of copies saved at quality 30 or reduced to a third of the side, hardly any is further.
 """
 
 

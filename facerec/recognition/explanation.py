@@ -58,24 +58,23 @@ def explain(recognizer: Recognizer, first: Source, second: Source) -> Explanatio
     return Explanation(float(recognizer.head(rows[:1], rows[1:])[0, 0]), (a, b), effects)
 
 
-def effect(face: Image, alike: Alike) -> Float32:
-    """By how much covering each place lowers the similarity: (112, 112, 3) -> (112, 112) float32."""
-    places = [(y, x) for y in steps() for x in steps()]
+def effect(face: Image, alike: Alike, square: int = SQUARE, stride: int = STRIDE) -> Float32:
+    """By how much covering each place lowers the similarity: (112, 112, 3) -> (112, 112) float32.
+
+    The square never hangs over the edge; pixels that it does not reach have effect 0.
+    """
+    starts = range(0, SIDE - square + 1, stride)
+    places = [(slice(y, y + square), slice(x, x + square)) for y in starts for x in starts]
     similarities = alike(np.stack([face, *(covered(face, place) for place in places)]))
     total, count = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))
-    for (y, x), similarity in zip(places, similarities[1:].tolist(), strict=True):
-        total[y : y + SQUARE, x : x + SQUARE] += float(similarities[0]) - similarity
-        count[y : y + SQUARE, x : x + SQUARE] += 1
-    return (total / count).astype(np.float32)
+    for place, similarity in zip(places, similarities[1:].tolist(), strict=True):
+        total[place] += float(similarities[0]) - similarity
+        count[place] += 1
+    return (total / np.maximum(count, 1)).astype(np.float32)
 
 
-def steps() -> range:
-    """Where the square begins, along one side: it never hangs over the edge, and it reaches the last pixel."""
-    return range(0, SIDE - SQUARE + 1, STRIDE)
-
-
-def covered(face: Image, place: tuple[int, int]) -> Image:
-    """A copy with the square at a place (row, column)."""
-    copy, (y, x) = face.copy(), place
-    copy[y : y + SQUARE, x : x + SQUARE] = GREY
+def covered(face: Image, place: tuple[slice, slice]) -> Image:
+    """A copy that is grey at a place."""
+    copy = face.copy()
+    copy[place] = GREY
     return copy

@@ -2,19 +2,20 @@
 
 Within a subject, pictures are joined by average linkage. The largest part is the subject's core; what is not joined
 with it is a loose part. Cores of two subjects that are alike are one person under two names; a loose part that is like
-another subject's core holds mislabelled pictures. Mean similarities are held against thresholds that were measured on
-single pairs: a mean of several exceeds them less often, so the stated rates are upper bounds.
+another subject's core holds mislabelled pictures. Parts are compared as a search compares them, fused into one template
+each, so that a threshold that was measured on pairs of pictures keeps its rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from facerec.curation.linkage import average_linkage
+from facerec.gallery.fusion import fuse
 from facerec.records import Float32, Int64
 
 BLOCK = 1024  # rows compared with all others at once
@@ -62,15 +63,15 @@ def by_subject(subjects: Int64) -> Iterator[tuple[int, Int64]]:
         yield subject, order[start:end]
 
 
-def means(rows: Float32, parts: list[Int64]) -> Float32:
-    """The mean row of each part: (P, 128). The product of two is the mean similarity of their pairs."""
-    return np.array([rows[part].mean(axis=0) for part in parts], np.float32).reshape(-1, rows.shape[1])
+def templates(rows: Float32, parts: Iterable[Int64]) -> Float32:
+    """Each part fused into one template: (P, 128)."""
+    return np.array([fuse(rows[part]) for part in parts], np.float32).reshape(-1, rows.shape[1])
 
 
 def alike_cores(rows: Float32, parts: Parts, threshold: float) -> Iterator[Likeness]:
-    """Pairs of subjects, first < second, whose cores have a mean similarity at or above the threshold."""
+    """Pairs of subjects, first < second, whose cores have a similarity at or above the threshold."""
     subjects = list(parts.cores)
-    for one in alike_rows(means(rows, list(parts.cores.values())), threshold):
+    for one in alike_rows(templates(rows, parts.cores.values()), threshold):
         yield Likeness(subjects[one.first], subjects[one.second], one.similarity)
 
 
@@ -88,10 +89,10 @@ def best_other(rows: Float32, parts: Parts) -> list[Likeness | None]:
     `first` is the part's place in `parts.loose`, `second` the subject.
     """
     subjects = np.array(list(parts.cores), np.int64)
-    cores = means(rows, list(parts.cores.values()))
+    cores = templates(rows, parts.cores.values())
     found: list[Likeness | None] = []
     for place, (owner, part) in enumerate(parts.loose):
-        alike = np.where(subjects == owner, -np.inf, cores @ rows[part].mean(axis=0))
+        alike = np.where(subjects == owner, -np.inf, cores @ fuse(rows[part]))
         best = int(alike.argmax()) if len(alike) else 0
         is_any = len(alike) > 0 and np.isfinite(alike[best])
         found.append(Likeness(place, int(subjects[best]), float(alike[best])) if is_any else None)

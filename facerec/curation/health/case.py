@@ -17,17 +17,16 @@ from facerec.records import Float32, Int64, OperatingPoint
 class Thresholds:
     """What decides, each with the measurement that it comes from.
 
-    same     at or above it two subjects, or a picture and another subject, are taken for one person
+    same     what a search among as many subjects decides by: at or above it two subjects, or a picture and another
+             subject, are taken for one person
     doubt    pictures whose mean similarity to their subject's core is below it are compared with the other subjects
     apart    below it they are unlike their subject's others even where they are like nobody else's
-    search   what `identify` decides by among as many subjects
     quality  the least qualities
     """
 
     same: OperatingPoint
     doubt: OperatingPoint
     apart: OperatingPoint
-    search: OperatingPoint
     quality: tuple[QualityLimit, ...]
 
 

@@ -12,11 +12,11 @@ Kind = Literal["same_picture", "duplicate", "mislabelled", "outlier", "low_quali
 
 KINDS: dict[Kind, str] = {
     "same_picture": "One face of one picture, enrolled under two names.",
-    "duplicate": "Two names that seem to be one person: their pictures are as alike as those of one.",
+    "duplicate": "Two names that are one person, or two people whom a search takes for each other: look which.",
     "mislabelled": "Pictures that are not like the others of their subject, and like those of another one.",
     "outlier": "Pictures that are not like the others of their subject, and like nobody's else.",
     "low_quality": "Pictures of a quality at which people are missed more often.",
-    "look_alike": "Two subjects, not like enough to be one person, whom a search can take for each other.",
+    "look_alike": "Two subjects who differ as a whole, of whom single pictures are as alike as those of one person.",
 }
 """What can be found, most certain first."""
 

@@ -76,8 +76,7 @@ def decided(health: Health) -> Iterator[Sequence[str]]:
     yield (
         "one person", f"similarity {points.same.threshold:.3f}",
         f"FMR {points.same.fmr:.2g}: a search for somebody who is nobody else's points at somebody with a chance of "
-        f"about {health.expected_fpir:.1%} among {health.subjects}; for means of several pairs, less",
-        points.same.evidence,
+        f"about {health.expected_fpir:.1%} among {health.subjects}", points.same.evidence,
     )  # fmt: skip
     yield (
         "compared with other names", f"to the core below {points.doubt.threshold:.3f}",
@@ -88,10 +87,6 @@ def decided(health: Health) -> Iterator[Sequence[str]]:
         "unlike the others", f"similarity below {points.apart.threshold:.3f}",
         f"FMR {points.apart.fmr:.2g}: {1 - points.apart.fmr:.0%} of the pairs of different people are below it",
         points.apart.evidence,
-    )  # fmt: skip
-    yield (
-        "look-alikes", f"similarity {points.search.threshold:.3f}",
-        f"FMR {points.search.fmr:.2g}: what a search decides by among {health.subjects}", points.search.evidence,
     )  # fmt: skip
     for limit in points.quality:
         yield "low quality", f"{limit.field.replace('_', ' ')} below {limit.least:.3g}", limit.effect, limit.evidence

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from facerec.faces.gate import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,14 @@ class QualityLimit:
     least: float
     effect: str
     evidence: str
+
+
+def gate_limits(gate: Gate) -> tuple[QualityLimit, ...]:
+    """What is asked of a face that is enrolled now is asked of those that are enrolled already."""
+    effect = "below it the share of people who are not found again by such a picture has doubled, or more"
+    return tuple(
+        QualityLimit(field, least, effect, "docs/results/decisions.md") for field, least in asdict(gate).items()
+    )
 
 
 def shortcomings(quality: Mapping[str, float], limits: Sequence[QualityLimit]) -> Iterator[str]:

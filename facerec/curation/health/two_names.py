@@ -43,24 +43,24 @@ def duplicates(case: Case) -> Iterator[Finding]:
     threshold = case.thresholds.same.threshold
     for one in case.alike:
         small, large = sorted((one.first, one.second), key=lambda subject: len(case.parts.cores[subject]))
-        name, into, pairs = case.name(small), case.name(large), len(case.core(small)) * len(case.core(large))
+        name, into = case.name(small), case.name(large)
         yield Finding(
             "duplicate", (name, into), case.core(small), case.core(large), one.similarity, threshold,
-            f"{name} and {into} are as alike as one person: similarity {one.similarity:.2f} over {pairs} "
-            f"pair{'s' * (pairs != 1)} of pictures, threshold {threshold:.2f}",
+            f"{name} and {into} are one person, or look-alikes whom a search takes for each other: similarity "
+            f"{one.similarity:.2f}, threshold {threshold:.2f}",
             (case.shell.merge(name, into),),
         )  # fmt: skip
 
 
 def look_alikes(case: Case) -> Iterator[Finding]:
-    """Subjects whom a search can take for each other, and who are not found to be one person."""
-    threshold = case.thresholds.search.threshold
+    """Subjects who are not alike as a whole, and of whom single pictures are as alike as those of one person."""
+    threshold = case.thresholds.same.threshold
     for one in nearest_pairs(case, threshold):
         a, b = case.enrolled.faces[one.first], case.enrolled.faces[one.second]
         yield Finding(
             "look_alike", (a.subject, b.subject), (a,), (b,), one.similarity, threshold,
-            f"{a.subject} and {b.subject}: faces {a.face.id} and {b.face.id} have similarity {one.similarity:.2f}, "
-            f"and among so many a search takes {threshold:.2f} for a match",
+            f"{a.subject} and {b.subject}: faces {a.face.id} and {b.face.id} are as alike as those of one person, "
+            f"similarity {one.similarity:.2f}, threshold {threshold:.2f}",
             (case.shell.show(a.subject), case.shell.show(b.subject)),
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ def point(threshold: float) -> OperatingPoint:
     return OperatingPoint(threshold, 1e-3, 1000, 100, "e" * 64, "a fake")
 
 
-THRESHOLDS = Thresholds(point(0.6), point(0.5), point(0.3), point(0.7), (LIMIT,))
+THRESHOLDS = Thresholds(point(0.6), point(0.5), point(0.3), (LIMIT,))
 
 
 def enrolled(whose: str, said: str | None = None, spread: float = 0.05, seed: int = 0) -> Enrolled:

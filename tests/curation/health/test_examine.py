@@ -10,6 +10,7 @@ import pytest
 from facerec.curation.health.case import Enrolled
 from facerec.curation.health.findings import Shell, SubjectFace
 from facerec.curation.health.report import examine
+from facerec.gallery.fusion import fuse
 from tests.curation.health.galleries import THRESHOLDS, enrolled, face, found, point
 
 
@@ -32,11 +33,10 @@ def test_one_person_under_two_names(said: str, small: str) -> None:
     assert finding.similarity is not None and finding.similarity >= 0.6
 
 
-def test_the_similarity_of_two_names_is_the_mean_of_their_pairs() -> None:
+def test_two_names_are_compared_as_a_search_compares_them() -> None:
     gallery = enrolled("AAAAA", "AAaaa")
     (finding,) = examine(gallery, THRESHOLDS, Shell())
-    pairs = [gallery.rows[a] @ gallery.rows[b] for a in (0, 1) for b in (2, 3, 4)]
-    assert finding.similarity == pytest.approx(np.mean(pairs), abs=1e-6)
+    assert finding.similarity == pytest.approx(fuse(gallery.rows[:2]) @ fuse(gallery.rows[2:]), abs=1e-6)
 
 
 def test_a_picture_under_the_wrong_name() -> None:
@@ -70,7 +70,7 @@ def test_of_two_that_differ_the_one_that_another_subject_has_is_the_wrong_one() 
 
 def test_a_picture_less_like_the_core_than_usual_is_no_outlier_above_the_lower_threshold() -> None:
     gallery = enrolled("AAAABB", spread=0.08)
-    lenient = replace(THRESHOLDS, doubt=point(0.99), same=point(0.995), search=point(0.995))
+    lenient = replace(THRESHOLDS, doubt=point(0.99), same=point(0.995))
     assert found(gallery, lenient) == []
     assert {kind for kind, _, _ in found(gallery, replace(lenient, apart=point(0.99)))} == {"outlier"}
 
@@ -99,9 +99,9 @@ def test_look_alikes_are_those_whom_a_search_confuses_and_who_are_not_one_person
     rows[5] = rows[5] * 0.4 + rows[0] * 0.9  # Bert's third picture is like Anna's first
     rows[5] /= np.linalg.norm(rows[5])
     alike = float(rows[0] @ rows[5])
-    looser = replace(THRESHOLDS, doubt=point(0.1), apart=point(0.0), search=point(alike - 1e-5))
+    looser = replace(THRESHOLDS, doubt=point(0.1), apart=point(0.0), same=point(alike - 1e-5))
     assert found(replace(gallery, rows=rows), looser) == [("look_alike", ("A", "B"), [0])]
-    assert found(replace(gallery, rows=rows), replace(looser, search=point(alike + 1e-4))) == []
+    assert found(replace(gallery, rows=rows), replace(looser, same=point(alike + 1e-4))) == []
 
 
 def test_findings_come_by_kind_and_the_most_alike_first() -> None:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "verify": "facerec.cli.verify",
     "identify": "facerec.cli.identify",
     "precompute": "facerec.cli.enroll",
+    "calibrate": "facerec.cli.calibrate",
     "gallery": "facerec.cli.gallery",
     "encoders": "facerec.cli.doctor",
     "doctor": "facerec.cli.doctor",

@@ -10,7 +10,7 @@ import pytest
 from facerec.errors import InvalidInput, MissingPart
 from facerec.learning.settings import TrainSettings
 
-RECIPE = Path(__file__).parents[2] / "scripts" / "default_encoder.toml"
+STAGES = sorted((Path(__file__).parents[2] / "scripts").glob("default_encoder_*.toml"))
 
 
 def read(tmp_path: Path, text: str) -> TrainSettings:
@@ -42,7 +42,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 
 
 def test_the_packaged_encoders_recipe_is_readable() -> None:
-    assert TrainSettings.read(RECIPE).trunk == "residual"
+    assert len(STAGES) == 3 and {TrainSettings.read(stage).trunk for stage in STAGES} == {"residual"}
 
 
 @pytest.mark.parametrize("line, words", [

@@ -94,12 +94,11 @@ class Curve:
 
 
 def read_curve(path: Path) -> dict[str, np.ndarray]:
-    """Means over EVERY steps: samples, loss and active, each (N,)."""
+    """Means over about EVERY steps: samples, loss and active, each (N,)."""
     table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-    parts = [table[at : at + EVERY].mean(axis=0) for at in range(0, len(table), EVERY)]
-    last = [table[: at + EVERY][-1, 0] for at in range(0, len(table), EVERY)]
-    means = np.array(parts)
-    return {"samples": np.array(last) * BATCH, "loss": means[:, 1], "active": means[:, 2]}
+    parts = np.array_split(table, max(1, len(table) // EVERY))
+    means = np.array([part.mean(axis=0) for part in parts])
+    return {"samples": np.array([part[-1, 0] for part in parts]) * BATCH, "loss": means[:, 1], "active": means[:, 2]}
 
 
 def done(settings: TrainSettings, crops: Crops, test: Test, folder: Path, name: str) -> dict[str, Any]:

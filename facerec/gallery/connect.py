@@ -34,6 +34,7 @@ REASONS = {
     sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup: `facerec gallery restore FILE`",
     sqlite3.SQLITE_BUSY: f"is busy: another process has been writing to it for {BUSY_SECONDS} s; try again",
     sqlite3.SQLITE_READONLY: "cannot be written: the file or its folder is read-only; nothing was stored",
+    sqlite3.SQLITE_IOERR: "could not be read or written: the disk is full or failing; do it again once it is well",
     sqlite3.SQLITE_FULL: "cannot grow: the disk is full; nothing was stored",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at the permissions of the file and its folder",
 }

@@ -157,7 +157,7 @@ def _end(line: bytes) -> tuple[object, object]:
         last = json.loads(line)
     except ValueError:
         return None, None
-    return last.get("lines"), last.get("sha256")
+    return (last.get("lines"), last.get("sha256")) if line.endswith(b"}\n") else (None, None)
 
 
 def _subjects(connection: Connection) -> Iterator[tuple[dict[str, Any], int]]:

@@ -1,0 +1,229 @@
+"""Backups and restoring: one moment of a gallery, put back in one step."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from facerec.errors import GalleryUnusable, InvalidInput
+from facerec.gallery import open_gallery
+from facerec.gallery.connect import connect_file, create_file
+from facerec.gallery.copies import backup, restore
+from facerec.gallery.erasure import list_beside
+from facerec.gallery.searcher import Searcher
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def kept(gallery, path, tmp_path, make) -> Path:
+    """A backup of Anna and Ben."""
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    backup(path, tmp_path / "backup.db")
+    return tmp_path / "backup.db"
+
+
+def names(gallery) -> list[str]:
+    return [summary.name for summary in gallery.subjects()]
+
+
+def test_a_backup_is_a_gallery_in_one_file_that_its_owner_only_can_read(kept, holds, make):
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(kept)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    holds(open_gallery(kept, create=False), [make("Anna", 1), make("Ben", 2)])
+
+
+def test_what_came_later_is_gone_after_restoring_and_what_went_is_back(gallery, path, kept, make, holds):
+    gallery.remove("Anna")
+    gallery.enroll([make("Carl", 3)])
+    copied = restore(kept, path)
+    assert (copied.subjects, copied.templates, copied.erased, copied.aside) == (2, 2, 0, None)
+    holds(gallery, [make("Anna", 1), make("Ben", 2)])
+    assert names(gallery) == ["Anna", "Ben"]
+
+
+def test_a_searcher_notices_that_the_gallery_was_restored(gallery, path, kept, make, encoder):
+    searcher = Searcher(gallery, encoder)
+    gallery.enroll([make("Carl", 3)])
+    assert searcher.search(make("", 3).embedding[None], 1)[0][0][0] == "Carl"
+    restore(kept, path)
+    assert "Carl" not in dict(searcher.search(make("", 3).embedding[None], 5)[0])
+
+
+def test_a_gallery_is_restored_where_none_is(kept, tmp_path, make, holds):
+    restored = tmp_path / "new folder" / "gallery.db"
+    restore(kept, restored)
+    assert restored.stat().st_mode & 0o777 == 0o600
+    holds(open_gallery(restored, create=False), [make("Anna", 1), make("Ben", 2)])
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_backup_of_an_older_version_is_upgraded_and_left_as_it_is(tmp_path, path, make, holds, revision):
+    old = tmp_path / "old.db"
+    create_file(old)
+    with closing(connect_file(old, foreign_keys=False)) as connection:
+        connection.executescript((FIXTURES / f"{revision}.sql").read_text())
+    before = old.read_bytes()
+    restore(old, path)
+    assert old.read_bytes() == before
+    holds(open_gallery(path), [make("Anna", 1), make("Anna", 2), make("Benedict", 3), make("Zo\u00eb", 4)])
+
+
+def test_f20_a_damaged_gallery_says_how_to_restore_it_and_is_moved_aside_not_deleted(path, kept, make, holds):
+    content = bytearray(path.read_bytes())
+    content[4096 * 2 :] = bytes(len(content) - 4096 * 2)
+    path.write_bytes(content)
+    with pytest.raises(GalleryUnusable, match="facerec gallery restore FILE"):
+        open_gallery(path).subjects()
+    assert path.read_bytes() == content
+    copied = restore(kept, path)
+    assert copied.aside and copied.aside.read_bytes() == content
+    holds(open_gallery(path), [make("Anna", 1), make("Ben", 2)])
+
+
+def test_f20_a_file_that_is_no_database_is_moved_aside(path, kept, make, holds):
+    path.write_bytes(b"hello" * 1000)
+    aside = restore(kept, path).aside
+    assert aside and aside.read_bytes() == b"hello" * 1000
+    holds(open_gallery(path), [make("Anna", 1), make("Ben", 2)])
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database", None])
+def test_a_backup_that_is_no_gallery_changes_nothing(gallery, path, kept, make, holds, damage):
+    if damage is None:
+        content = bytearray(kept.read_bytes())
+        content[4096 * 3 : 4096 * 9] = bytes(4096 * 6)
+        damage = bytes(content)
+    kept.write_bytes(damage)
+    gallery.enroll([make("Carl", 3)])
+    with pytest.raises(GalleryUnusable):
+        restore(kept, path)
+    holds(gallery, [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+def test_f36_a_backup_of_a_newer_facerec_is_refused(gallery, path, kept, make, holds):
+    with closing(sqlite3.connect(kept)) as connection:
+        connection.execute("UPDATE facerec_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(GalleryUnusable, match="newer facerec"):
+        restore(kept, path)
+    holds(gallery, [make("Anna", 1), make("Ben", 2)])
+
+
+def test_a_gallery_is_never_its_own_backup(gallery, path, tmp_path, make, holds):
+    gallery.enroll([make("Anna", 1)])
+    (tmp_path / "link").symlink_to(path)
+    for target in (path, tmp_path / "link"):
+        with pytest.raises(InvalidInput, match="the gallery itself"):
+            backup(path, target)
+        with pytest.raises(InvalidInput, match="the gallery itself"):
+            restore(target, path)
+    with pytest.raises(InvalidInput, match="folder"):
+        backup(path, tmp_path)
+    holds(gallery, [make("Anna", 1)])
+
+
+def test_a_backup_that_fails_leaves_the_one_before(gallery, path, kept, make, monkeypatch):
+    before = kept.read_bytes()
+    gallery.enroll([make("Carl", 3)])
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("facerec.replacing.Disk.sync", refuse)
+    with pytest.raises(GalleryUnusable, match="cannot be written: No space left"):
+        backup(path, kept)
+    assert kept.read_bytes() == before and not kept.with_name(".backup.db.part").exists()
+
+
+def test_a_damaged_gallery_is_not_copied_over_a_good_backup(path, kept):
+    before = kept.read_bytes()
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 9] = bytes(4096 * 6)
+    path.write_bytes(content)
+    with pytest.raises(GalleryUnusable, match="damaged"):
+        backup(path, kept)
+    assert kept.read_bytes() == before
+
+
+def test_a_server_has_backups_of_its_own(tmp_path):
+    with pytest.raises(InvalidInput, match="pg_dump"):
+        backup("postgresql://host/gallery", tmp_path / "b")
+    with pytest.raises(InvalidInput, match="pg_dump"):
+        restore(tmp_path / "b", "postgresql://host/gallery")
+
+
+def test_whoever_reads_meanwhile_is_waited_for(gallery, path, kept, make, child, holds):
+    """A restore takes its turn, like every writer."""
+    gallery.enroll([make("Carl", 3)])
+
+    def read_for_a_while() -> int:
+        import time
+
+        with closing(connect_file(path)) as connection:
+            connection.execute("BEGIN")
+            found = connection.execute("SELECT count(*) FROM subject").fetchone()[0]
+            os.write(sender, b".")
+            time.sleep(0.3)
+            return found + connection.execute("SELECT count(*) FROM subject").fetchone()[0]
+
+    receiver, sender = os.pipe()
+    import threading
+
+    answers = []
+    reader = threading.Thread(target=lambda: answers.append(child(read_for_a_while)))
+    reader.start()
+    os.read(receiver, 1)
+    restore(kept, path)
+    reader.join()
+    assert answers == [(0, "6")]
+    holds(gallery, [make("Anna", 1), make("Ben", 2)])
+
+
+def test_erasures_are_obeyed_when_the_gallery_itself_is_lost(gallery, path, kept, make, holds):
+    gallery.forget("Anna")
+    assert len(list_beside(path).read_text().split()) == 1
+    for file in path.parent.glob("gallery.db*"):
+        if file != list_beside(path):
+            file.unlink()
+    assert restore(kept, path).erased == 1
+    again = open_gallery(path)
+    assert names(again) == ["Ben"]
+    holds(again, [make("Ben", 2)])
+
+
+def test_erasures_are_obeyed_when_the_list_beside_is_lost(gallery, path, kept):
+    gallery.forget("Anna")
+    list_beside(path).unlink()
+    assert restore(kept, path).erased == 1
+    assert names(gallery) == ["Ben"] and list_beside(path).exists()
+
+
+def test_an_erasure_follows_the_person_and_not_the_name(gallery, path, kept, make, tmp_path, holds):
+    gallery.rename("Anna", "Anne")
+    gallery.forget("Anne")
+    gallery.enroll([make("Anna", 9)])  # somebody else of that name, or the same one who came again
+    backup(path, tmp_path / "later.db")
+    assert restore(kept, path).erased == 1 and names(gallery) == ["Ben"]
+    assert restore(tmp_path / "later.db", path).erased == 0 and names(gallery) == ["Anna", "Ben"]
+    holds(gallery, [make("Anna", 9), make("Ben", 2)])
+
+
+def test_an_old_copy_put_back_by_hand_is_noticed_and_repaired(gallery, path, kept, make, holds):
+    gallery.forget("Anna")
+    shutil.copy(kept, path)
+    again = open_gallery(path)
+    assert any("who were erased" in problem for problem in again.problems())
+    assert again.repair() == ["1 erased subjects were back and were removed"]
+    holds(again, [make("Ben", 2)])
+
+
+def test_progress_is_told(gallery, path, tmp_path, make):
+    gallery.enroll([make("Anna", number) for number in range(50)])
+    told: list[tuple[int, int]] = []
+    backup(path, tmp_path / "b.db", lambda done, total: told.append((done, total)))
+    assert told and told[-1][0] == told[-1][1] > 0

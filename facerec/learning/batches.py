@@ -107,9 +107,15 @@ class Maker:
     crops: Crops
     views: Views
 
-    def __call__(self, given: tuple[int, Int64]) -> tuple[int, Int64, torch.Tensor]:
+    def batch(self, given: tuple[int, Int64]) -> Batch:
         number, rows = given
-        return number, rows, self.views(self.crops.pixels[rows], number)
+        chosen = self.crops[rows]
+        return Batch(number, rows, chosen, self.views(chosen.pixels, number))
+
+    def without_crops(self, given: tuple[int, Int64]) -> tuple[int, Int64, torch.Tensor]:
+        """All of a batch but the crops, which every process has."""
+        made = self.batch(given)
+        return made.number, made.rows, made.views
 
 
 def prepared(crops: Crops, numbered: Iterator[tuple[int, Int64]], views: Views, workers: int = 0) -> Iterator[Batch]:
@@ -117,8 +123,11 @@ def prepared(crops: Crops, numbered: Iterator[tuple[int, Int64]], views: Views, 
 
     Without workers they are made in another thread.
     """
-    for number, rows, made in ahead(Maker(crops, views), numbered, workers):
-        yield Batch(number, rows, crops[rows], made)
+    make = Maker(crops, views)
+    if not workers:
+        return ahead(make.batch, numbered)
+    made = ahead(make.without_crops, numbered, workers)
+    return (Batch(number, rows, crops[rows], seen) for number, rows, seen in made)
 
 
 def grouped(items: Iterator[Given], size: int) -> Iterator[list[Given]]:

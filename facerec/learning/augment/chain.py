@@ -42,7 +42,7 @@ def augment(crops: torch.Tensor, size: int, settings: AugmentSettings, rng: torc
     levels = crops.permute(0, 3, 1, 2).float()
     images = random_views(levels, size, FACE / crops.shape[1], settings, rng)
     views = torch.empty_like(images, memory_format=torch.channels_last)
-    return torch.sub(images, 0.5, out=views).mul_(2)
+    return torch.add(torch.tensor(-1.0, device=images.device), images, alpha=2, out=views)
 
 
 def plain(crops: torch.Tensor, size: int) -> torch.Tensor:

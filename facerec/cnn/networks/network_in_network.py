@@ -34,7 +34,22 @@ class NetworkInNetwork(nn.Module):
         )
         self.pool = GlobalAveragePool()
         initialise(self)
+        begin(self.features)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.pool(self.features(self.entrance(x)))
         return x
+
+
+@torch.no_grad()
+def begin(features: nn.Module) -> None:
+    """Take the mean out of every fresh filter, and let the maps of the classes begin at 1.
+
+    What a ReLU passes on is never below 0, so after nine of them all pictures look alike to a filter that sums up; one
+    that compares is asked what they differ in. A class map that falls below 0 everywhere would never come back.
+    Without norms, and without this, the network does not begin to learn.
+    """
+    convolutions = [module for module in features.modules() if isinstance(module, nn.Conv2d)]
+    for layer in convolutions:
+        layer.weight -= layer.weight.mean(dim=(1, 2, 3), keepdim=True)
+    nn.init.ones_(convolutions[-1].get_parameter("bias"))

@@ -42,10 +42,19 @@ def confirm(question: str, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not can_answer():
         raise InvalidInput(f"{question} Say --yes")
-    if not click.confirm(question, err=True):
+    try:
+        is_meant = click.confirm(question, err=True)
+    except click.Abort:
+        is_meant = False
+    if not is_meant:
         raise InvalidInput("nothing was changed")
+
+
+def can_answer() -> bool:
+    """Does somebody sit at a terminal?"""
+    return sys.stdin.isatty()
 
 
 def be_silent() -> None:

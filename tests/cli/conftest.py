@@ -62,8 +62,8 @@ def facerec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ra
     """Run a command line in this process, with a gallery of the test's own."""
     monkeypatch.setenv("FACEREC_GALLERY", str(tmp_path / "gallery.db"))
 
-    def run(*words: object) -> Ran:
-        result = CliRunner().invoke(commands, [str(word) for word in words], prog_name="facerec")
+    def run(*words: object, input: str = "") -> Ran:
+        result = CliRunner().invoke(commands, [str(word) for word in words], prog_name="facerec", input=input)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ran(result.exit_code, result.stdout, result.stderr)

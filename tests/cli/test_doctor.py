@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from facerec.cli.main import COMMANDS
 from facerec.faces.encoder import PACKAGED
+from facerec.gallery.exchange import sealed
 
 
 def test_doctor_finds_everything_well(facerec) -> None:
@@ -32,6 +37,29 @@ def test_doctor_finds_a_changed_encoder_and_a_broken_gallery(facerec, tmp_path: 
     ran = facerec("doctor", "--encoder", encoder)
     assert ran.status == 2
     assert "WRONG  encoder: " in ran.out and "WRONG  gallery: " in ran.out
+
+
+def test_doctor_repairs_what_needs_no_backup(facerec, tmp_path: Path) -> None:
+    assert facerec("doctor", "--repair").status == 0  # nothing there, nothing to do
+    people = tmp_path / "people.jsonl"
+    facerec("gallery", "import", empty_export(people))
+    with closing(sqlite3.connect(tmp_path / "gallery.db")) as connection, connection:
+        connection.execute("UPDATE meta SET generation = 9")
+    assert "WRONG  gallery: " in facerec("doctor").out
+    ran = facerec("doctor", "--repair", "--json")
+    assert ran.status == 0
+    assert ran.answers[0]["reason"] == "the gallery's generation was counted again"
+    (tmp_path / "gallery.db").write_bytes(b"hello" * 1000)
+    ran = facerec("doctor", "--repair")
+    assert ran.status == 2 and "WRONG  repair: " in ran.out
+
+
+def empty_export(path: Path) -> Path:
+    """An export without people, which makes a gallery."""
+    head = sealed({"kind": "gallery", "format": 1})
+    end = {"kind": "end", "lines": 1, "sha256": hashlib.sha256(head).hexdigest()}
+    path.write_bytes(head + json.dumps(end).encode() + b"\n")
+    return path
 
 
 def test_encoders_lists_the_packaged_thresholds(facerec) -> None:

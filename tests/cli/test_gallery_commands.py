@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from facerec import images
 from tests.cli.conftest import Photos
 
@@ -109,3 +111,62 @@ def test_words_beside_from_are_refused(facerec, photos: Photos, tmp_path: Path) 
     assert (
         "give NAME and at least one PHOTO, or --from DIR" in facerec("enroll", "X", "--from", tmp_path / "people").err
     )
+
+
+@pytest.fixture
+def eileen(facerec, photos: Photos) -> None:
+    """One subject in the default gallery."""
+    assert facerec("enroll", "Eileen", photos.portrait).status == 0
+
+
+def test_what_destroys_something_asks_first_and_where_nobody_can_answer_does_nothing(facerec, eileen, tmp_path) -> None:
+    kept = tmp_path / "kept"
+    assert facerec("gallery", "backup", kept).out == f"1 subjects, 1 templates in {kept}\n"
+    for words in (["remove", "Eileen"], ["forget", "Eileen"], ["restore", kept], ["backup", kept], ["export", kept]):
+        ran = facerec("gallery", *words)
+        assert ran.status == 2 and "Say --yes" in ran.err, words
+    assert facerec("gallery", "list").out.startswith("Eileen")
+
+
+@pytest.mark.parametrize("answer, left", [("n\n", 1), ("", 1), ("y\n", 0)])
+def test_somebody_at_a_terminal_is_asked(facerec, eileen, monkeypatch, answer: str, left: int) -> None:
+    monkeypatch.setattr("facerec.cli.answers.can_answer", lambda: True)
+    ran = facerec("gallery", "remove", "Eileen", input=answer)
+    assert "Delete Eileen with 1 face from" in ran.err and ran.status == (0 if left == 0 else 2)
+    assert len(facerec("gallery", "list", "--json").answers) == left
+
+
+def test_a_backup_is_restored_without_those_who_were_forgotten(facerec, eileen, photos: Photos, tmp_path) -> None:
+    assert facerec("enroll", "Take", photos.take, "--force").status == 0
+    kept = tmp_path / "kept"
+    assert facerec("gallery", "backup", kept, "--json").answers[0]["subjects"] == 2
+    (gone,) = facerec("gallery", "forget", "Take", "--yes", "--json").answers
+    assert (gone["subject"], gone["templates"], gone["is_log_empty"]) == ("Take", 1, True)
+    assert facerec("gallery", "list", "--gallery", kept).out.count("\n") == 2
+    (restored,) = facerec("gallery", "restore", kept, "--yes", "--json").answers
+    assert (restored["subjects"], restored["erased"], restored["aside"]) == (1, 1, None)
+    assert facerec("identify", photos.portrait, "--json").answers[0]["subject"] == "Eileen"
+    (tmp_path / "gallery.db").write_bytes(b"nothing of the kind" * 300)
+    ran = facerec("gallery", "restore", kept, "--yes")
+    assert ran.status == 0 and "gallery.db.damaged-" in ran.err
+    assert facerec("gallery", "restore", tmp_path / "nowhere", "--yes").status == 2
+
+
+def test_people_go_to_another_gallery_as_text(facerec, eileen, photos: Photos, tmp_path) -> None:
+    people, other = tmp_path / "people.jsonl", tmp_path / "other.db"
+    assert facerec("gallery", "export", people).out == f"1 subjects, 1 templates in {people}\n"
+    ran = facerec("gallery", "import", people, "--gallery", other)
+    assert ran.out == "1 new subjects, 1 templates stored, 0 known\n"
+    assert facerec("gallery", "import", people, "--gallery", other, "--json").answers[0]["known"] == 1
+    assert facerec("identify", photos.take, "--gallery", other, "--json").answers[0]["subject"] == "Eileen"
+    facerec("gallery", "forget", "Eileen", "--yes")
+    assert facerec("gallery", "import", people).out.endswith("1 subjects forgotten here\n")
+
+
+def test_a_wrong_file_is_said_and_makes_no_gallery(facerec, photos: Photos, tmp_path) -> None:
+    other = tmp_path / "other.db"
+    for file in (photos.portrait, tmp_path, tmp_path / "nowhere"):
+        ran = facerec("gallery", "import", file, "--gallery", other)
+        assert ran.status == 2 and not other.exists()
+        ran = facerec("gallery", "restore", file, "--gallery", other)
+        assert ran.status == 2 and not other.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -133,7 +134,15 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def confused_batches(settings: TrainSettings, crops: Crops, run: Run) -> Batches:
-    """Batches of subjects whom the run's trunk confuses, as it sees their crops whenever it is asked."""
+    """Batches of subjects whom the run's trunk confuses, as it sees their crops whenever it is asked.
+
+    A run that begins does so without what an older one in its folder has found. Raises InvalidInput with several
+    processes: each would search at another moment, and they would no longer share one epoch's batches.
+    """
+    if run.processes.count > 1:
+        raise InvalidInput("mine_every needs one process: start the run without torchrun, or set mine_every = 0")
+    if run.step == 0:
+        shutil.rmtree(run.folder / LOOKALIKES, ignore_errors=True)
 
     def embedded(rows: Int64) -> Float32:
         size = input_size(settings.sizes, run.step / run.settings.steps)

@@ -10,13 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from facerec.errors import InvalidInput
 from facerec.learning.datasets import Crops
 from facerec.learning.losses import distillation, triplet
 from facerec.learning.miners import batch_hard
 from facerec.learning.objectives import objective_of
+from facerec.learning.processes import Processes
 from facerec.learning.reports import Report
 from facerec.training import train
-from facerec.training.beginning import batches_of
+from facerec.training.beginning import batches_of, begin
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_settings
 
@@ -90,3 +92,23 @@ def test_a_stopped_run_ends_with_the_weights_beside_the_trunk_that_it_would_have
         assert max((whole[key].double() - stopped[key].double()).abs().max() for key in whole) <= 1e-4
     assert (tmp_path / "whole" / "beside.safetensors").exists() == (len(names) == 2)
     assert len(list((tmp_path / "whole").glob("lookalikes/*.npy"))) == (4 if "mine_every" in terms else 0)
+
+
+MINING = {"distil": 0, "triplet": 1.0, "mine_every": 1, "subjects": 2, "per_subject": 2}
+
+
+def test_a_run_that_begins_anew_does_not_take_over_what_an_older_one_found(tmp_path: Path) -> None:
+    settings = tiny_settings(**MINING, epochs=1)
+    train(settings, drawn_crops(4, 4), tmp_path)
+    before = sorted((tmp_path / "lookalikes").iterdir())
+    begin(settings, drawn_crops(4, 4), tmp_path)  # finished: it goes on from its checkpoint
+    assert sorted((tmp_path / "lookalikes").iterdir()) == before != []
+    (tmp_path / "checkpoint.safetensors").unlink()
+    begin(settings, drawn_crops(4, 4), tmp_path)
+    assert not (tmp_path / "lookalikes").exists()
+
+
+def test_several_processes_do_not_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facerec.learning.run.processes", lambda: Processes(0, 2))
+    with pytest.raises(InvalidInput, match="mine_every needs one process"):
+        begin(tiny_settings(**MINING, accumulate=2), drawn_crops(4, 4), tmp_path)

@@ -13,6 +13,8 @@ from facerec.cli.answers import FOUND, answering, confirm, note, say
 if TYPE_CHECKING:
     from facerec.gallery.results import RemoveResult
 
+LOG_IS_LEFT = "somebody was reading all the while: the database's log keeps the bytes until the last reader is done"
+
 
 @click.command()
 @click.argument("subject")
@@ -50,7 +52,7 @@ def answer(subject: str, what: str, gone: RemoveResult, as_json: bool) -> int:
     words = f"{subject} {what}: {faces(gone.faces)}, {gone.templates} template{'s' * (gone.templates != 1)}"
     say(as_json, words, {"subject": subject, **asdict(gone)})
     if not gone.is_log_empty:
-        note("somebody was reading all the while: the database's log keeps the bytes until the last reader is done")
+        note(LOG_IS_LEFT)
     return FOUND
 
 

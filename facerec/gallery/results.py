@@ -52,6 +52,7 @@ class MendResult:
     subject    whose they were
     into       whose they are now; None where they were deleted
     is_gone    True where the subject had no other face and is no longer enrolled
+    is_log_empty  as of RemoveResult
     """
 
     subject: str
@@ -60,6 +61,7 @@ class MendResult:
     templates: int
     is_gone: bool
     generation: int
+    is_log_empty: bool = True
 
 
 @dataclass(frozen=True, slots=True)

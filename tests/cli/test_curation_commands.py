@@ -70,8 +70,10 @@ def test_a_gallery_is_put_right_face_by_face(facerec, photos: Photos) -> None:
     assert facerec("gallery", "move-face", second, "Collins").out == "1 face of Eileen given to Collins\n"
     assert [row["name"] for row in facerec("gallery", "list", "--json").answers] == ["Collins", "Eileen"]
     ran = facerec("gallery", "merge", "Collins", "Eileen")
+    assert ran.status == 2 and "Say --yes" in ran.err
+    ran = facerec("gallery", "merge", "Collins", "Eileen", "--yes")
     assert ran.out == "1 face of Collins given to Eileen; Collins is no longer enrolled\n"
-    (answer,) = facerec("gallery", "remove-face", first, "--json").answers
+    (answer,) = facerec("gallery", "remove-face", first, "--json", "--yes").answers
     assert (answer["subject"], answer["into"], answer["faces"], answer["is_gone"]) == ("Eileen", None, 1, False)
-    ran = facerec("gallery", "remove-face", first)
+    ran = facerec("gallery", "remove-face", first, "--yes")
     assert ran.status == 2 and f"no face {first}" in ran.err

@@ -40,7 +40,7 @@ def test_one_person_under_two_names_is_found_and_put_right(facerec, twice: Path)
     assert answer["thresholds"]["same"]["evidence"] and answer["counts"]["duplicate"] == 1
     assert facerec("gallery", "stats", "--json").answers == before
     assert finding["commands"][0].startswith("facerec gallery merge ")
-    assert facerec("gallery", "merge", *finding["subjects"]).status == 0
+    assert facerec("gallery", "merge", *finding["subjects"], "--yes").status == 0
     assert facerec("gallery", "health").out.startswith("1 subjects, 2 faces: 0 same_picture, 0 duplicate")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,6 @@ class Beside:
             return Loaded(reads.embeddings(connection, encoder, None), False, False)
         snapshots = Snapshots(self.path)
         snapshots.tidy()
-        self._catch_up(connection)
         return loading.load(connection, snapshots, encoder)
 
     def keep(self, loaded: Loaded, is_free_of_removed: Callable[[StoredEmbeddings], bool]) -> None:
@@ -82,11 +81,19 @@ class Beside:
             words = f"{erasure.list_beside(self.path)}: {error.strerror}"
             raise GalleryUnusable(f"the erasure is done, but its list cannot be written: {words}") from error
 
-    def _catch_up(self, connection: Connection) -> None:
-        """Write down the erasures of a process that was killed before it could."""
+    def catch_up(self, reading: Callable[[], AbstractContextManager[Connection]]) -> None:
+        """Finish an erasure that a process was killed in: its list may not be written, snapshots not removed.
+
+        What cannot be done is said and stops nobody.
+        """
+        if self.path is None or not is_writable(self.path):
+            return
         try:
-            if self.path and is_writable(self.path):
+            with reading() as connection:
                 self.write_erasures(connection)
+                is_outdated = loading.holds_removed(connection, Snapshots(self.path))
+            if is_outdated:
+                self.leave_no_trace()
         except GalleryUnusable as error:
             log.warning("%s", error)
 

@@ -45,6 +45,20 @@ def is_free_of_removed(connection: Connection, state: State) -> bool:
     return reads.has_passed(connection, state) and not reads.removed_since(connection, state.generation)
 
 
+def holds_removed(connection: Connection, kept: Snapshots) -> bool:
+    """Is somebody in a snapshot who was removed since, for all that its header says?"""
+    return any(not is_free_of_removed(connection, state) for state in map(_state_of, kept))
+
+
+def _state_of(path: Path) -> State:
+    """The state that a snapshot says it is of; one that no gallery was ever in, where it says nothing."""
+    try:
+        with open_plain(path) as handle:
+            return read_header(handle).state
+    except (OSError, DamagedFile):
+        return State("", 0, None)
+
+
 def is_right(connection: Connection, kept: Snapshots, path: Path) -> bool:
     """Does a snapshot, brought up to date, hold what the gallery holds, bit for bit?"""
     try:

@@ -29,7 +29,7 @@ MAGIC = b"FRSNAP\r\n"
 VERSION = 1
 METRIC = f"inner product {sys.byteorder[:1]}".encode()
 """How rows are compared, and l or b for the order of the machine's bytes: a snapshot is not carried to another."""
-LAYOUT = struct.Struct("<8sII 32s64s16s16s QIQQ 32s")
+LAYOUT = struct.Struct("<8sII 32s64s16s16s qIQQ 32s")
 SIZE = LAYOUT.size + 32
 BYTES_PER_ROW = 8 + 8 + 4 * DIM
 BLOCK = 1 << 22
@@ -85,8 +85,8 @@ def read_header(handle: BinaryIO) -> Header:
         raise DamagedFile("it has another format")
     if length != rows * BYTES_PER_ROW or os.fstat(handle.fileno()).st_size != SIZE + length:
         raise DamagedFile("it is shorter or longer than it says")
-    state = State(database.decode("ascii"), generation, mark.rstrip(b"\0").decode("ascii") or None)
-    return Header(state, encoder.decode("ascii"), rows, digest)
+    state = State(_text(database), generation, _text(mark.rstrip(b"\0")) or None)
+    return Header(state, _text(encoder), rows, digest)
 
 
 def read_payload(handle: BinaryIO, header: Header) -> tuple[Int64, Int64, Float32]:
@@ -99,6 +99,11 @@ def read_payload(handle: BinaryIO, header: Header) -> tuple[Int64, Int64, Float3
     if digest.digest() != header.payload_sha256:
         raise DamagedFile("its content is not what its digest says")
     return ids, owners, rows
+
+
+def _text(content: bytes) -> str:
+    """Of a header that says what it likes: whatever it is, it can be compared."""
+    return content.decode("ascii", "replace")
 
 
 def _bytes(array: np.ndarray) -> memoryview:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,7 +75,9 @@ class Gallery:
         """See `facerec.gallery.open_gallery`. `now` is the clock that rows are dated by."""
         place = locate(where)
         prepare(place, create)
-        return cls(place, engine_at(place), now)
+        opened = cls(place, engine_at(place), now)
+        opened._beside.catch_up(opened._read)
+        return opened
 
     def __str__(self) -> str:
         return shown(self._place)
@@ -130,22 +133,19 @@ class Gallery:
         """
         with self._write() as write:
             mended = mending.forget_face(write, face_id)
-        self._beside.leave_no_trace()
-        return mended
+        return replace(mended, is_log_empty=self._beside.leave_no_trace())
 
     def move_face(self, face_id: int, subject: str) -> MendResult:
         """Give one face to another subject, enrolled or new. Raises InvalidInput where there is no such face."""
         with self._write() as write:
             mended = mending.move_face(write, face_id, clean_name(subject))
-        self._beside.leave_no_trace()
-        return mended
+        return replace(mended, is_log_empty=self._beside.leave_no_trace())
 
     def merge(self, subject: str, into: str) -> MendResult:
         """Give all faces of one subject to another. Raises NotEnrolled, and InvalidInput for one subject twice."""
         with self._write() as write:
             mended = mending.merge(write, clean_name(subject), clean_name(into))
-        self._beside.leave_no_trace()
-        return mended
+        return replace(mended, is_log_empty=self._beside.leave_no_trace())
 
     def uids(self) -> dict[str, str]:
         """Every subject's uid, which copies and exports keep, -> its name."""

@@ -51,7 +51,8 @@ def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
         searcher = Searcher(gallery, encoder)
         is_what_is_stored(searcher, mine)
         answers_as_brute_force(searcher, mine)
-    assert gallery.problems() == []
+    problems = gallery.problems()
+    assert problems == [], problems
     next_command_works(path, stored)
     assert leftovers(path) == []
 

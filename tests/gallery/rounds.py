@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
-import select
 import signal
+import termios
 import time
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +23,10 @@ from tests.gallery.invariants import must_hold
 
 WRITERS, READERS = 2, 2
 BEGIN_WITHIN = 20.0
-"""Seconds that a round waits for a writer to say that it has begun."""
+"""Seconds that a round waits for a writer to have done something, on a machine that has other things to do."""
+
+FIRST_WORDS = 24
+"""Bytes that a writer has said when it has done one thing and begun the next."""
 
 People = dict[str, tuple[int, ...]]
 """Name -> numbers of the pictures."""
@@ -58,7 +63,9 @@ class Rounds:
         """
         writers = [Child.start(self._write, number) for number in range(WRITERS)]
         readers = [Child.start(self._read, number) for number in range(READERS)]
-        select.select([writer.receiver for writer in writers], [], [], BEGIN_WITHIN)
+        deadline = time.monotonic() + BEGIN_WITHIN
+        while not any(writer.has_said(FIRST_WORDS) for writer in writers) and time.monotonic() < deadline:
+            time.sleep(0.001)
         time.sleep(self.rng.uniform(0, longest))
         for child in self.rng.sample(writers + readers, WRITERS + READERS):
             os.kill(child.pid, signal.SIGKILL)
@@ -151,6 +158,12 @@ class Child:
                 os._exit(0)
         os.close(sender)
         return cls(pid, receiver)
+
+    def has_said(self, length: int) -> bool:
+        """So many bytes at least, and not yet heard."""
+        waiting = array("i", [0])
+        fcntl.ioctl(self.receiver, termios.FIONREAD, waiting)
+        return waiting[0] >= length
 
     def said(self) -> str:
         with open(self.receiver) as reports:

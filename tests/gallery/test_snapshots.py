@@ -122,6 +122,25 @@ def test_f17_a_header_that_lies_is_refused_before_memory_is_taken(tmp_path, lie,
         read(tmp_path / "a")
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"generation": -1},
+        {"generation": 2**63 - 1},
+        {"database": b"\xff" * 32},
+        {"encoder": b"\xc3" * 64},
+        {"mark": b"\xff"},
+    ],
+    ids=str,
+)
+def test_f17_whatever_the_header_says_the_gallery_answers(gallery, holds, encoder, kept, five, lie):
+    state = gallery.state()
+    own = {"database": state.database.encode(), "encoder": encoder.encode(), "generation": state.generation}
+    content = kept.read_bytes()
+    kept.write_bytes(sealed(**{**own, "mark": (state.mark or "").encode(), **lie}) + content[SIZE:])
+    holds(gallery, five)
+
+
 def test_f17_the_same_header_without_a_lie_gets_as_far_as_the_payload(tmp_path):
     (tmp_path / "a").write_bytes(sealed() + bytes(528))
     with pytest.raises(DamagedFile, match="content"):

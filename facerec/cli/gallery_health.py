@@ -58,6 +58,10 @@ def in_words(health: Health) -> str:
         lines += [f"{finding.kind}: {finding.reason}", *(f"    {line}" for line in finding.commands)]
     counted = ", ".join(f"{number} {kind}" for kind, number in health.counts.items())
     lines.append(f"{health.subjects} subjects, {health.faces} faces: {counted}")
+    point = health.thresholds.same
+    lines.append(
+        f"threshold {point.threshold:.3f}: expect about {health.expected_wrong:.1f} duplicates that are two people"
+    )
     if health.damaged or health.lacking:
         lines.append(f"not looked at: {health.damaged} damaged templates, {health.lacking} faces without a template")
     return "\n".join(lines)

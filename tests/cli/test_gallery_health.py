@@ -30,14 +30,16 @@ def test_one_person_under_two_names_is_found_and_put_right(facerec, twice: Path)
     before = facerec("gallery", "stats", "--json").answers
     ran = facerec("gallery", "health")
     assert ran.status == 0 and ran.out.startswith("duplicate: ")
-    assert ran.out.endswith(
-        "2 subjects, 2 faces: 0 same_picture, 1 duplicate, 0 mislabelled, 0 outlier, 0 low_quality, 0 look_alike\n"
+    assert (
+        "\n2 subjects, 2 faces: 0 same_picture, 1 duplicate, 0 mislabelled, 0 outlier, 0 low_quality, 0 look_alike\n"
+        in ran.out
     )
     (answer,) = facerec("gallery", "health", "--json").answers
     (finding,) = answer["findings"]
     assert set(finding["subjects"]) == {"Eileen", "<i>Collins</i>"}
     assert finding["similarity"] >= finding["threshold"] == answer["thresholds"]["same"]["threshold"]
     assert answer["thresholds"]["same"]["evidence"] and answer["counts"]["duplicate"] == 1
+    assert answer["expected_wrong"] == pytest.approx(answer["thresholds"]["same"]["fmr"])  # of one pair
     assert facerec("gallery", "stats", "--json").answers == before
     assert finding["commands"][0].startswith("facerec gallery merge ")
     assert facerec("gallery", "merge", *finding["subjects"], "--yes").status == 0

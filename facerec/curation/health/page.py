@@ -12,6 +12,7 @@ from facerec.curation.health.thumbnails import thumbnail
 from facerec.curation.progress import Progress, silent
 from facerec.errors import InvalidInput
 from facerec.pages import picture, render
+from facerec.records import OperatingPoint
 from facerec.replacing import replacing
 
 TITLES: dict[Kind, str] = {
@@ -75,18 +76,24 @@ def decided(health: Health) -> Iterator[Sequence[str]]:
     points = health.thresholds
     yield (
         "one person", f"similarity {points.same.threshold:.3f}",
-        f"FMR {points.same.fmr:.2g}: a search for somebody who is nobody else's points at somebody with a chance of "
-        f"about {health.expected_fpir:.1%} among {health.subjects}", points.same.evidence,
+        f"{rate(points.same)}: a search for somebody who is nobody else's points at somebody with a chance of about "
+        f"{health.expected_fpir:.1%} among {health.subjects}; of the pairs of names expect {health.expected_wrong:.1f} "
+        "that are two people", points.same.evidence,
     )  # fmt: skip
     yield (
         "compared with other names", f"to the core below {points.doubt.threshold:.3f}",
-        f"FMR {points.doubt.fmr:.2g}: {1 - points.doubt.fmr:.0%} of the pairs of different people are below it",
+        f"{rate(points.doubt)}: {1 - points.doubt.fmr:.0%} of the pairs of different people are below it",
         points.doubt.evidence,
     )  # fmt: skip
     yield (
         "unlike the others", f"similarity below {points.apart.threshold:.3f}",
-        f"FMR {points.apart.fmr:.2g}: {1 - points.apart.fmr:.0%} of the pairs of different people are below it",
+        f"{rate(points.apart)}: {1 - points.apart.fmr:.0%} of the pairs of different people are below it",
         points.apart.evidence,
     )  # fmt: skip
     for limit in points.quality:
         yield "low quality", f"{limit.field.replace('_', ' ')} below {limit.least:.3g}", limit.effect, limit.evidence
+
+
+def rate(point: OperatingPoint) -> str:
+    """The false match rate of a point, and whether it was measured."""
+    return f"FMR {point.fmr:.2g}{', extrapolated' if point.extrapolated else ''}"

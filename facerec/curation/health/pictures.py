@@ -40,8 +40,8 @@ def outlier(case: Case, subject: int, part: Int64) -> Finding:
     return Finding(
         "outlier", (name,), faces, case.enrolled.faces_at(case.rest(subject, part)),
         likeness_to_rest(case, subject, part), threshold,
-        f"{numbered(faces)} of {name} {be(faces)} unlike the others{to_rest(case, subject, part)}, pictures of one "
-        f"person have {threshold:.2f} or more{doubt}",
+        f"{numbered(faces)} of {name} {be(faces)} unlike the others{to_rest(case, subject, part)}, threshold "
+        f"{threshold:.2f}{doubt}",
         (case.shell.show(name), *map(case.shell.remove_face, faces)),
     )  # fmt: skip
 

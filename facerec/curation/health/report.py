@@ -44,6 +44,11 @@ class Health:
         return expected_fpir(self.thresholds.same.fmr, self.subjects) if self.subjects else 0.0
 
     @property
+    def expected_wrong(self) -> float:
+        """How many of the duplicates to expect where nobody has two names: the pairs of subjects, times the FMR."""
+        return self.subjects * (self.subjects - 1) / 2 * self.thresholds.same.fmr
+
+    @property
     def counts(self) -> dict[Kind, int]:
         """How many findings there are of each kind."""
         return {kind: sum(one.kind == kind for one in self.findings) for kind in KINDS}
@@ -51,7 +56,8 @@ class Health:
     def as_dict(self) -> dict[str, Any]:
         return {
             "subjects": self.subjects, "faces": self.faces, "damaged": self.damaged, "lacking": self.lacking,
-            "counts": self.counts, "expected_fpir": self.expected_fpir, "thresholds": asdict(self.thresholds),
+            "counts": self.counts, "expected_fpir": self.expected_fpir, "expected_wrong": self.expected_wrong,
+            "thresholds": asdict(self.thresholds),
             "findings": [finding.as_dict() for finding in self.findings],
         }  # fmt: skip
 

@@ -34,8 +34,9 @@ def same_pictures(case: Case) -> Iterator[Finding]:
 
 def is_one_face(a: SubjectFace, b: SubjectFace) -> bool:
     """Are the two the same face of the same picture?"""
-    overlap = iou(np.array([a.face.box]), np.array([b.face.box]))[0, 0]
-    return a.face.image_sha256 == b.face.image_sha256 and bool(overlap >= SAME_FACE_IOU)
+    if a.face.image_sha256 != b.face.image_sha256:
+        return False
+    return bool(iou(np.array([a.face.box]), np.array([b.face.box]))[0, 0] >= SAME_FACE_IOU)
 
 
 def duplicates(case: Case) -> Iterator[Finding]:

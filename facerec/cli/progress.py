@@ -54,4 +54,4 @@ class Counter:
         self._progress.update(self._task, completed=done, total=total, description=note or None)
         if time.monotonic() - self._said >= self._pause:
             self._said = time.monotonic()
-            say_beside(f"{note or self._label}  {done}/{total}")
+            say_beside(f"{done}/{total}  {note or self._label}")

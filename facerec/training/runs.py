@@ -79,7 +79,14 @@ def train_from(
 
 
 def adopt(settings: TrainSettings, config: Path, out: Path) -> None:
-    """Keep a copy of a settings file in the run's folder. Raises InvalidInput where a run with others is there."""
+    """Keep a copy of a settings file in the run's folder, which is made where it is missing.
+
+    Raises InvalidInput where that cannot be done, and where a run with other settings is there.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{str(out)!r} cannot be the folder of a run ({error.strerror}): name another") from error
     kept = out / SETTINGS
     if kept.exists() and is_begun(out):
         before = TrainSettings.read(kept)

@@ -117,6 +117,11 @@ def test_validation_on_people_who_are_learned_from_is_refused(faces: Path, tmp_p
         train_from(config, faces, tmp_path / "run")
 
 
+def test_a_file_cannot_be_the_folder_of_a_run(people: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be the folder of a run"):
+        train_from(settings_file(tmp_path), people, settings_file(tmp_path))
+
+
 def test_what_changes_nothing_that_is_learned_may_change_on_the_way(faces: Path, tmp_path: Path) -> None:
     config, run = tmp_path / "c.toml", tmp_path / "run"
     config.write_text(CONFIG)

@@ -134,7 +134,12 @@ def out_of_range(settings: TrainSettings) -> Iterator[str]:
 
 def unknown_names(settings: TrainSettings) -> Iterator[str]:
     """What is named and does not exist, or does nothing, in words."""
-    names: dict[str, Collection[str]] = {"miner": MINERS, "difference": DIFFERENCES, "schedule": SCHEDULES, "device": DEVICES}
+    names: dict[str, Collection[str]] = {
+        "miner": MINERS,
+        "difference": DIFFERENCES,
+        "schedule": SCHEDULES,
+        "device": DEVICES,
+    }
     for name, known in names.items():
         if getattr(settings, name) not in known:
             yield f"no {name} {getattr(settings, name)!r}, known: {', '.join(known)}"

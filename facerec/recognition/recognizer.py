@@ -101,7 +101,14 @@ class Recognizer:
         require_templates(stored, self.encoder)
         (portrait,) = self.portraits([picture])
         rows = self._combine(stored).rows if isinstance(self.head, Cosine) else stored.rows
-        return self._verified(self.head(rows, portrait.embeddings), self.point(fmr))
+        return self._verified(self.head(rows, portrait.embeddings), self._point_among(len(rows), fmr))
+
+    def _point_among(self, rows: int, fmr: float | None) -> OperatingPoint:
+        """The point that keeps its FMR where the most similar of several templates decides."""
+        point = self.point(fmr)
+        if rows == 1:
+            return point
+        return max(point, point_for(self.head.points, rows, point.fmr), key=lambda one: one.threshold)
 
     def _verified(self, similarities: Float32, point: OperatingPoint) -> Verification:
         """The answer that the highest similarity gives."""

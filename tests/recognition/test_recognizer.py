@@ -234,6 +234,15 @@ def test_several_templates_are_compared_as_asked(tmp_path: Path, templates: str)
     assert known.verify_subject("Anna", picture(ANNA)).similarity == pytest.approx(expected, abs=1e-5)
 
 
+def test_each_template_is_one_more_chance_for_a_stranger_and_the_threshold_knows(tmp_path: Path) -> None:
+    embed = fakes.Embed(alike={BERT: (ANNA, 0.5)})
+    known = Recognizer(fakes.pipeline(embed), fakes.points(), open_gallery(tmp_path / "g.db"), templates="each")
+    list(known.enroll("Anna", [picture(ANNA), picture(BERT)], force=True))
+    assert known.verify_subject("Anna", picture(ANNA), fmr=0.01).point.fmr == 1e-3
+    fused = Recognizer(fakes.pipeline(embed), fakes.points(), known.gallery)
+    assert fused.verify_subject("Anna", picture(ANNA), fmr=0.01).point.fmr == 0.01
+
+
 def test_an_unknown_way_to_compare_templates_lists_the_known_ones(tmp_path: Path) -> None:
     known = Recognizer(fakes.pipeline(), fakes.points(), open_gallery(tmp_path / "g.db"), templates="best")
     with pytest.raises(InvalidInput, match="fused, each"):

@@ -36,7 +36,7 @@ def health(html: Path | None, target_fpir: float | None, gallery: str | None, en
 
     Nothing is changed: each finding comes with the commands that would put it right, for a person to choose from.
     """
-    from facerec.curation.health import check_gallery, write_page
+    from facerec.curation.health import check_gallery
     from facerec.curation.health.findings import Shell
     from facerec.faces.encoder import Card, encoder_folder
 
@@ -45,6 +45,8 @@ def health(html: Path | None, target_fpir: float | None, gallery: str | None, en
     shell = Shell(("--gallery", gallery) if gallery else ())
     found = check_gallery(opened, card.digest, card.operating_points, shell, target_fpir)
     if html:
+        from facerec.curation.health.page import write_page
+
         with Counter("pictures") as progress:
             write_page(found, str(opened), html, progress)
     say(as_json, in_words(found), {"gallery": str(opened), "encoder": card.digest, **found.as_dict()})

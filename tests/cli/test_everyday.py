@@ -38,7 +38,14 @@ def test_verify_loads_neither_torch_nor_a_database(photos: Photos) -> None:
     assert loaded("verify", photos.portrait, photos.take) == []
 
 
-@pytest.mark.parametrize("words", [["enroll", "Somebody", "{take}"], ["identify", "{take}"], ["gallery", "list"]])
+def test_an_explanation_loads_what_draws_and_no_torch(photos: Photos, tmp_path: Path) -> None:
+    assert loaded("verify", photos.portrait, photos.take, "--explain", tmp_path / "why.png") == ["matplotlib"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["enroll", "Somebody", "{take}"], ["identify", "{take}"], ["gallery", "list"], ["gallery", "health"]],
+)
 def test_the_gallery_commands_load_no_torch(words: list[str], photos: Photos, tmp_path: Path) -> None:
     gallery = ["--gallery", tmp_path / "g.db"]
     loaded("enroll", "Somebody", photos.portrait, *gallery)

@@ -1,6 +1,5 @@
 """The health of a gallery: who is enrolled twice, what is filed under the wrong name, what is of little use."""
 
-from facerec.curation.health.page import write_page
 from facerec.curation.health.report import Health, check_gallery
 
-__all__ = ["Health", "check_gallery", "write_page"]
+__all__ = ["Health", "check_gallery"]

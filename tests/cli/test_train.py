@@ -43,8 +43,11 @@ def test_from_a_settings_file_to_an_encoder(facerec, faces, tmp_path, monkeypatc
     plain = tmp_path / "plain"
     assert facerec("export", run, "-o", plain, "--no-mirror").out == f"encoder in {plain}\n"
     assert json.loads((plain / "card.json").read_text())["mirror"] is False
-    ran = facerec("export", run, "-o", plain, "--fit", faces)
-    assert ran.status == 2 and "--fit goes with FILE.pt" in ran.err
+    for wrong, words in ((("--fit", faces), "--fit goes with FILE.pt"), (("--precision", "int8"), "add --fit FOLDER")):
+        ran = facerec("export", run, "-o", plain, *wrong)
+        assert ran.status == 2 and words in ran.err
+    small = facerec("export", run, "-o", plain, "--precision", "int8", "--fit", faces)
+    assert small.status == 0 and json.loads((plain / "card.json").read_text())["precision"] == "int8"
 
 
 def test_an_encoder_with_a_fitted_head_verifies_by_it(facerec, faces, tmp_path, monkeypatch) -> None:

@@ -18,7 +18,15 @@ from facerec.digest import sha256
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces import encoder_export
 from facerec.faces.encoder import Encoder, golden_distance, open_encoder, require_whole
-from facerec.faces.encoder_export import AGREEMENT, SMALL, PixelsToEmbedding, export_encoder, write_card
+from facerec.faces.encoder_export import (
+    AGREEMENT,
+    SMALL,
+    PixelsToEmbedding,
+    export_encoder,
+    graph_of,
+    require_likeness,
+    write_card,
+)
 from facerec.faces.golden import golden_faces
 from facerec.faces.trunks import TRUNKS, load_weights
 from tests.tiny import tiny_trunk
@@ -107,6 +115,32 @@ def test_without_the_mirror_image_the_graph_is_the_trunk_alone(tmp_path: Path) -
     mirrored = np.ascontiguousarray(FACES[:, :, ::-1])
     assert np.abs(encoder(FACES) - encoder(mirrored)).max() > 1e-3
     assert encoder.card.facts["mirror"] is False
+
+
+def test_in_8_bits_the_embeddings_stay_and_the_graph_shrinks(exported: Path, encoder: Encoder, tmp_path: Path) -> None:
+    export_encoder(lived_in(1), "tiny", tmp_path, "small", {}, ranges=FACES)
+    small = open_encoder(tmp_path)
+    require_whole(small)
+    facts = small.card.facts
+    cosines = (small(FACES) * encoder(FACES)).sum(axis=1)
+    assert 0.99 < cosines.min() < 0.99999 and small.digest != encoder.digest
+    assert facts["precision"] == "int8" and encoder.card.facts["precision"] == "float32"
+    assert facts["cosine_to_float32"] == {
+        "mean": pytest.approx(cosines.mean(), abs=1e-5), "least": pytest.approx(cosines.min(), abs=1e-5), "faces": 9,
+    }  # fmt: skip
+    assert facts["difference_from_torch"] <= 5e-6  # of the float32 graph that it was made from
+    assert (tmp_path / "weights.safetensors").read_bytes() == (exported / "weights.safetensors").read_bytes()
+
+
+def test_a_graph_of_8_bits_that_gives_other_embeddings_is_not_exported() -> None:
+    with pytest.raises(DamagedFile, match="in 8 bits an embedding has a cosine of"):
+        require_likeness(*(graph_of(PixelsToEmbedding(seeded(n)).eval(), None)[0] for n in (1, 2)), FACES)
+
+
+def seeded(seed: int) -> torch.nn.Module:
+    trunk = tiny_trunk()
+    trunk.load_state_dict(lived_in(seed))
+    return trunk
 
 
 def test_a_row_does_not_depend_on_its_batch(encoder: Encoder) -> None:

@@ -17,13 +17,12 @@ from facerec.faces import facenet_export
 from facerec.faces.encoder import open_encoder
 from facerec.faces.encoder_export import as_faces
 from facerec.faces.facenet_export import export_facenet, wide_rows
+from facerec.faces.golden import golden_faces
 from facerec.faces.trunks import create_trunk, load_weights
 from facerec.faces.trunks.facenet import chance_axes, principal_axes, published_rows, read_facenet
-from facerec.learning.datasets import Crops
 from facerec.records import unit
 from tests import reference
 from tests.cnn.networks.published import randomise, settle
-from tests.drawn_crops import drawn_crop
 
 FACES = torch.rand(2, 3, 160, 160, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -141,27 +140,21 @@ def test_principal_axes_keep_as_much_of_the_cosines_as_any_can() -> None:
         principal_axes(rows[:127])
 
 
-def some_crops(pixels: np.ndarray) -> Crops:
-    count = len(pixels)
-    return Crops(pixels, np.zeros(count, np.int64), np.zeros((count, 0), np.float32), np.array(["crop"] * count))
-
-
 def test_a_published_file_becomes_an_encoder(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    crops = np.stack([drawn_crop(0, 0), drawn_crop(1, 0)])
+    faces = golden_faces()[:2]
     trunk = create_trunk("inception_resnet_v1").eval()
     load_weights(trunk, read_facenet(published))
-    wide = wide_rows(trunk, crops)
+    wide = wide_rows(trunk, faces)
     assert wide.shape == (2, 512) and np.allclose(np.linalg.norm(wide, axis=1), 1, atol=1e-5)
 
     many = np.random.default_rng(0).standard_normal((130, 512)).astype(np.float32)
     monkeypatch.setattr(facenet_export, "wide_rows", lambda *_: many)
-    monkeypatch.setattr(facenet_export, "load_shards", lambda *_: some_crops(crops))
+    monkeypatch.setattr(facenet_export, "some_faces", lambda *_: faces)
     export_facenet(published, tmp_path / "encoder", "facenet", mirror=False, fit=tmp_path)
     encoder = open_encoder(tmp_path / "encoder")
     assert encoder.card.facts["published"] == {"file": "published.pt", "sha256": sha256(published.read_bytes())}
-    assert encoder.card.facts["fitted_to"] == {"crops": 2, "split": "train"} and encoder.card.facts["mirror"] is False
-    small = np.ascontiguousarray(crops[:, 8:120, 8:120])
+    assert encoder.card.facts["fitted_to"] == {"faces": 2, "split": "train"} and encoder.card.facts["mirror"] is False
     with torch.no_grad():
         load_weights(trunk, read_facenet(published) | {"project.weight": torch.from_numpy(principal_axes(many))})
-        rows = trunk(as_faces(torch.from_numpy(small), 160)).numpy()
-    assert (encoder(small) * rows).sum(axis=1).min() > 0.999  # stored in 16 bits
+        rows = trunk(as_faces(torch.from_numpy(faces), 160)).numpy()
+    assert (encoder(faces) * rows).sum(axis=1).min() > 0.999  # stored in 16 bits

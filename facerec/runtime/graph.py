@@ -1,4 +1,4 @@
-"""The inference engine: an ONNX graph becomes a callable on arrays. The only home of onnxruntime.
+"""An opened ONNX graph, and how it is opened.
 
 The engine is imported by the first `open_graph`, so commands that infer nothing do not pay for it; and with its reports
 switched off: version 1.31 keeps a device's identity in the user's cache and tells its maker of machine, program and
@@ -59,7 +59,7 @@ def open_graph(model: bytes | Path, threads: int | None = None) -> Graph:
     Whoever has a digest checks it first (`facerec.digest`): the engine accepts many damaged files.
     Raises MissingPart when the file cannot be read, and DamagedFile when the engine cannot make a graph of it.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the engine is imported
+    switch_reports_off()
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -84,6 +84,11 @@ def open_graph(model: bytes | Path, threads: int | None = None) -> Graph:
     except refusals as error:
         reason = str(error).splitlines()[0]
         raise DamagedFile(f"{name} is no ONNX graph that can be opened: {reason}") from error
+
+
+def switch_reports_off() -> None:
+    """Must be called before the engine is imported, which looks for this once; a value that is set already stays."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def _options(threads: int | None) -> SessionOptions:

@@ -16,6 +16,12 @@ def follow(average: dict[str, torch.Tensor], weights: dict[str, torch.Tensor], d
             value.copy_(weights[name])
 
 
+def copy_into(average: dict[str, torch.Tensor], stored: dict[str, torch.Tensor]) -> None:
+    """Take over stored numbers; each tensor keeps its place and its layout in memory, which is that of its weights."""
+    for name, value in average.items():
+        value.copy_(stored[name])
+
+
 def shapes(named: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
     """The shape of each of some weights, by name."""
     return {name: value.shape for name, value in named.items()}

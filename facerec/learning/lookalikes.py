@@ -11,6 +11,7 @@ import numpy as np
 
 from facerec.errors import DamagedFile
 from facerec.learning import samplers
+from facerec.learning.processes import processes
 from facerec.records import Float32, Int64
 from facerec.replacing import replacing
 
@@ -78,9 +79,10 @@ class ConfusedBatches:
     def found(self, search: int) -> Int64:
         """What the search of this number found, or finds now. Raises DamagedFile where its file is no such table."""
         path = self.folder / f"{search:04d}.npy"
-        if not path.exists():
-            with replacing(path) as fresh, fresh.open("wb") as handle:
-                np.save(handle, self.search(), allow_pickle=False)
+        with processes().one_before_the_others():
+            if not path.exists():
+                with replacing(path) as fresh, fresh.open("wb") as handle:
+                    np.save(handle, self.search(), allow_pickle=False)
         try:
             stored: Int64 = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:

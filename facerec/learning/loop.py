@@ -43,7 +43,8 @@ def own_batches(run: Run, crops: Crops, batches: Batches) -> Iterator[Batch]:
     """This process's batches of all steps that are left, made ahead."""
     first, end = (step * run.settings.accumulate for step in (run.step, run.settings.steps))
     numbered = islice(enumerate(endless(batches, first), first), end - first)
-    own = islice(numbered, run.processes.rank, None, run.processes.count)
+    steps = grouped(numbered, run.settings.accumulate)  # all processes ask for a step at once, who searches for it too
+    own = (batch for step in steps for batch in step[run.processes.rank :: run.processes.count])
     return prepared(crops, own, run.views, run.settings.workers)
 
 

@@ -13,7 +13,7 @@ from facerec.cnn.transfer import to_training
 from facerec.errors import InvalidInput
 from facerec.learning import checkpoints
 from facerec.learning.augment import AugmentSettings
-from facerec.learning.averaging import follow, shapes
+from facerec.learning.averaging import copy_into, follow, shapes
 from facerec.learning.batches import Views
 from facerec.learning.devices import autocast, device_of, require_compiler
 from facerec.learning.processes import processes
@@ -98,7 +98,9 @@ class Run:
         self.trunk.load_state_dict(stored.weights)
         self.beside.load_state_dict(stored.beside)
         checkpoints.restore_optimizer(self.optimizer, stored.optimizer)
-        self.average, self.beside_average, self.step = stored.average, stored.beside_average, stored.step
+        copy_into(self.average, stored.average)
+        copy_into(self.beside_average, stored.beside_average)
+        self.step = stored.step
 
     def save(self) -> None:
         """Write the folder's checkpoint; one process of several does."""

@@ -18,11 +18,12 @@ from facerec.errors import InvalidInput
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.checkpoints import load
 from facerec.learning.datasets import Crops
+from facerec.learning.lookalikes import ConfusedBatches
 from facerec.learning.loop import go
 from facerec.learning.losses import distillation
 from facerec.learning.processes import Processes, is_first, joined
 from facerec.learning.run import LoopSettings, Run
-from facerec.records import Int64
+from facerec.records import Float32, Int64
 from tests.drawn_crops import drawn_crops
 from tests.tiny import tiny_trunk
 
@@ -43,6 +44,11 @@ def new_run(folder: Path) -> Run:
     return Run(tiny_trunk(), SETTINGS, folder, AugmentSettings())
 
 
+def found(rows: Int64, searches: list[int]) -> Float32:
+    searches.append(len(rows))
+    return CROPS.targets[rows]
+
+
 def take_part(rank: int, port: int, folder: Path) -> None:
     """What torchrun starts: the same program with a number of its own."""
     torch.set_num_threads(1)
@@ -58,6 +64,9 @@ def take_part(rank: int, port: int, folder: Path) -> None:
             else:
                 (folder / "first").touch()
         run = new_run(folder / "run" if both.writes else folder / "other")
+        searches: list[int] = []
+        searched = ConfusedBatches(CROPS.labels, 3, 2, 0, 1, lambda rows: found(rows, searches), folder / "lookalikes")
+        assert [len(rows) for rows in searched(0)] == [6, 6] and bool(searches) == both.writes
         reports = list(go(run, CROPS, batches, to_targets))
         lines = [f"{report.loss!r} {report.active!r}" for report in reports]
         (folder / f"reports-{rank}").write_text("\n".join(lines))

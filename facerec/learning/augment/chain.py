@@ -23,7 +23,7 @@ def random_views(
 
     (B, 3, H, W) float32 of 0..255 -> (B, 3, size, size) float32 of 0..1. What is switched off draws no number.
     """
-    grid = face_grid(len(levels), size, settings, margin, rng).to(levels.device)
+    grid = face_grid(levels, size, settings, margin, rng)
     images = sample(levels, grid).div_(255)
     images = wear_masks(images, grid, margin, settings.mask, rng)
     images = relight(images, settings, rng)

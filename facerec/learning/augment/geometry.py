@@ -72,9 +72,11 @@ def spline_weights(size: int, handles: int) -> torch.Tensor:
     return torch.zeros(size, handles).scatter_(1, places, four)
 
 
-def face_grid(count: int, size: int, settings: AugmentSettings, margin: float, rng: torch.Generator) -> torch.Tensor:
-    """Where each pixel of each view looks: (count, size, size, 2) in the crop's -1..1 square."""
-    grid = grid_of(face_affines(count, settings, margin, rng), size)
+def face_grid(
+    images: torch.Tensor, size: int, settings: AugmentSettings, margin: float, rng: torch.Generator
+) -> torch.Tensor:
+    """Where each pixel of a view of each image looks: (B, size, size, 2) in the image's -1..1 square."""
+    grid = grid_of(face_affines(len(images), settings, margin, rng).to(images.device), size)
     return bend(grid, settings.warp / FACE * margin, rng) if settings.warp else grid
 
 

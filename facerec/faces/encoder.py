@@ -25,9 +25,12 @@ WEIGHTS = Path(__file__).parent / "weights"
 PACKAGED: dict[str, Path] = {"default": WEIGHTS / "default"}
 SIDE = 112
 BATCH = 32
-GOLDEN_TOLERANCE = 1e-3
-"""Largest distance between a golden embedding and the one that this machine makes. Processors round differently, by
-less than 1e-4; another encoder is 0.1 away and more."""
+GOLDEN_TOLERANCE = {"float32": 1e-3, "int8": 5e-2}
+"""Precision -> largest distance between a golden embedding and the one that this machine makes.
+
+Processors round differently, by less than 1e-4; in 8 bits a number that is rounded the other way moves an embedding by
+up to 0.03. Another encoder is 0.1 away and more.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +57,11 @@ class Card:
             raise MissingPart(f"no encoder in {folder}: `facerec export` writes one, with card.json in it") from error
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedFile(f"{path} is no encoder's card: {error!r}") from error
+
+    @property
+    def golden_tolerance(self) -> float:
+        """The largest golden distance that this encoder may have on another machine."""
+        return GOLDEN_TOLERANCE["int8" if self.facts.get("precision") == "int8" else "float32"]
 
     @property
     def operating_points(self) -> OperatingPoints:
@@ -108,7 +116,8 @@ def open_encoder(name: str | Path = "default", threads: int | None = None) -> En
 def golden_distance(encoder: Encoder) -> float:
     """The largest distance between the golden embeddings stored with an encoder and those it makes here.
 
-    More than GOLDEN_TOLERANCE means that this machine, or the engine on it, does not compute what was measured.
+    More than its card's `golden_tolerance` means that this machine, or the engine on it, does not compute what was
+    measured.
     Raises DamagedFile where the stored ones are not the card's.
     """
     path = encoder.folder / "golden.npy"
@@ -123,8 +132,8 @@ def require_whole(encoder: Encoder) -> None:
         (encoder.folder / "weights.safetensors").read_bytes(), encoder.card.weights_sha256, "weights.safetensors"
     )
     distance = golden_distance(encoder)
-    if distance > GOLDEN_TOLERANCE:
+    if distance > encoder.card.golden_tolerance:
         raise DamagedFile(
             f"encoder {encoder.card.name} gives other embeddings here than where it was made "
-            f"(distance {distance:.1e} > {GOLDEN_TOLERANCE:.0e}): reinstall facerec and onnxruntime"
+            f"(distance {distance:.1e} > {encoder.card.golden_tolerance:.0e}): reinstall facerec and onnxruntime"
         )

@@ -128,6 +128,7 @@ def test_in_8_bits_the_embeddings_stay_and_the_graph_shrinks(exported: Path, enc
     assert facts["cosine_to_float32"] == {
         "mean": pytest.approx(cosines.mean(), abs=1e-5), "least": pytest.approx(cosines.min(), abs=1e-5), "faces": 9,
     }  # fmt: skip
+    assert small.card.golden_tolerance == 5e-2 > golden_distance(small)
     assert facts["difference_from_torch"] <= 5e-6  # of the float32 graph that it was made from
     assert (tmp_path / "weights.safetensors").read_bytes() == (exported / "weights.safetensors").read_bytes()
 

@@ -28,7 +28,7 @@ from facerec.learning.labelled import Labelled, held_out
 VIEWS = ViewSettings(rotation=8, scale=0.08, shift=6, shear=0.08)
 SETTINGS = {
     "fashion_dense": {"epochs": 30, "learning_rate": 0.05, "step_epochs": 20, "batch": 32},
-    "lenet5": {"epochs": 18, "learning_rate": 0.002, "step_epochs": 12, "batch": 32},
+    "lenet5": {"epochs": 40, "learning_rate": 0.002, "step_epochs": 27, "batch": 32},
     "lenet5_modern": {"epochs": 30, "learning_rate": 0.02, "step_epochs": 20, "batch": 32},
     "capsule": {"epochs": 3, "learning_rate": 0.1, "step_epochs": 2, "batch": 16},
     "network_in_network": {"epochs": 6, "learning_rate": 0.01, "step_epochs": 4, "batch": 16},

@@ -30,17 +30,19 @@ from sklearn.linear_model import LogisticRegression
 
 from facerec import images
 from facerec.classification import ClassifierSettings, begin
-from facerec.cnn.preparation import squared
+from facerec.cnn.preparation import Preparation, squared
 from facerec.cnn.pretrained import open_classifier
-from facerec.cnn.transfer import features, shallow_head
+from facerec.cnn.transfer import LoadReport, features, set_head, shallow_head
 from facerec.learning.class_loop import batches, learn, loss_of, predict, views
 from facerec.learning.class_settings import ViewSettings
 from facerec.learning.labelled import Labelled
 
 RATES = (0.003, 0.01, 0.03)
 """Of training from scratch."""
-FINE_RATES = (0.00003, 0.0001, 0.0003)
-"""Of the new head in fine-tuning; all below it learns at a tenth."""
+FINE_RATES = (0.00001, 0.00003, 0.0001)
+"""Of fine-tuning, after the head is fitted."""
+OFFSET = 100.0
+"""Of a fitted head, so that SqueezeNet's ReLU passes all of it on."""
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 STREET = {0: "sky", 1: "building", 3: "road", 4: "pavement", 5: "tree", 8: "car"}
 """CamVid's classes of which there are patches enough."""
@@ -130,41 +132,56 @@ def spent(work: Callable[[], Figures]) -> Figures:
     return found | {"seconds": time.process_time() - start}
 
 
+def features_of(part: Labelled, net: torch.nn.Module, prepare: Preparation) -> torch.Tensor:
+    """What the head sees of each picture, computed once."""
+    pictures = torch.from_numpy(part.pixels).permute(0, 3, 1, 2).float()
+    return features(net, (prepare.normalised(some) for some in pictures.split(50)))
+
+
 def frozen(train: Labelled, test: Labelled, weights: Path) -> Figures:
     """Features computed once by the network as it is, and a shallow head on them."""
     source = open_classifier("squeezenet", weights)
 
-    def rows(part: Labelled) -> torch.Tensor:
-        pictures = torch.from_numpy(part.pixels).permute(0, 3, 1, 2).float()
-        return features(source.net, (source.preparation.normalised(some) for some in pictures.split(50)))
-
     def work() -> Figures:
-        return {"head": shallow_head(rows(train), torch.from_numpy(train.labels), len(train.names))}
+        rows = features_of(train, source.net, source.preparation)
+        return {"head": shallow_head(rows, torch.from_numpy(train.labels), len(train.names))}
 
     found = spent(work)
     layer = found.pop("head")
     with torch.no_grad():
-        guessed = layer(rows(test)).argmax(dim=1).numpy()
+        guessed = layer(features_of(test, source.net, source.preparation)).argmax(dim=1).numpy()
     return found | {"accuracy": float((guessed == test.labels).mean())}
 
 
 def trained(train: Labelled, test: Labelled, settings: ClassifierSettings, budget: float) -> Figures:
-    """A network trained for as many whole epochs as fit into the budget, judged by the weights that it ends with."""
-    torch.manual_seed(settings.seed)
-    net, prepare, loaded = begin(settings, len(train.names))
+    """A network trained for as many whole epochs as fit into the budget, judged by the weights that it ends with.
+
+    One that starts from weights gets its head first: the shallow one, which counts too.
+    """
+    net, prepare, loaded = fresh(settings, train)
     start = time.process_time()
     one_epoch(net, train, prepare, settings)
-    epochs = max(2, int(budget / (time.process_time() - start)))
-    torch.manual_seed(settings.seed)
-    net, prepare, loaded = begin(settings, len(train.names))
-    settings = replace(settings, epochs=epochs, head_epochs=epochs // 4 if settings.start else 0)
-    nothing = test[np.arange(1)]
-    found = spent(lambda: {"epochs": len(list(learn(net, train, nothing, prepare, settings)))})
+    epochs = max(2, int(budget / (time.process_time() - start)) - bool(settings.start))  # features take half an epoch
+    net, prepare, loaded = fresh(settings, train)
+
+    def work() -> Figures:
+        if settings.start:
+            rows = features_of(train, net, prepare)
+            set_head(net, shallow_head(rows, torch.from_numpy(train.labels), len(train.names)), OFFSET)
+        return {"epochs": len(list(learn(net, train, test[np.arange(1)], prepare, replace(settings, epochs=epochs))))}
+
+    found = spent(work)
     accuracy = float((predict(net, test.pixels, prepare) == test.labels).mean())
     return found | {"accuracy": accuracy, "loaded": str(loaded) if loaded else None, "rate": settings.learning_rate}
 
 
-def one_epoch(net: torch.nn.Module, train: Labelled, prepare: Any, settings: ClassifierSettings) -> None:
+def fresh(settings: ClassifierSettings, train: Labelled) -> tuple[torch.nn.Module, Preparation, LoadReport | None]:
+    """The network before its training, the same on every call."""
+    torch.manual_seed(settings.seed)
+    return begin(settings, len(train.names))
+
+
+def one_epoch(net: torch.nn.Module, train: Labelled, prepare: Preparation, settings: ClassifierSettings) -> None:
     """Forward and backward over all pictures once, for the time that it takes."""
     draw = torch.Generator().manual_seed(0)
     for rows in batches(len(train), settings.batch, np.random.default_rng(0)):
@@ -185,10 +202,10 @@ def on_pixels(train: Labelled, test: Labelled) -> Figures:
 
 def measure(train: Labelled, test: Labelled, weights: Path, budget: float, side: int) -> Figures:
     """All ways on one task."""
-    base = ClassifierSettings(data="", net="squeezenet", side=side, batch=32, schedule="cosine", weight_decay=2e-4)
+    base = ClassifierSettings(data="", net="squeezenet", side=side, batch=16, schedule="cosine", weight_decay=2e-4)
     light = ViewSettings(rotation=8, scale=0.08, shift=4)
     scratch = [trained(train, test, replace(base, learning_rate=rate, augment=light), budget) for rate in RATES]
-    fine = replace(base, body=0.1, start=str(weights), augment=light)
+    fine = replace(base, start=str(weights), augment=light)
     tuned = [trained(train, test, replace(fine, learning_rate=rate), budget) for rate in FINE_RATES]
     return {
         "learned from": len(train),
@@ -205,7 +222,7 @@ def measure(train: Labelled, test: Labelled, weights: Path, budget: float, side:
 
 WAYS = {
     "frozen": "frozen features, shallow head",
-    "fine-tuned": "fine-tuned in two phases, best of three rates",
+    "fine-tuned": "the same, then all of it fine-tuned, best of three rates",
     "scratch": "from scratch, best of three rates",
     "pixels": "logistic regression on 16x16 grey pixels",
 }

@@ -12,7 +12,7 @@ from facerec.cli.cnn_arithmetic import arithmetic
 from facerec.cli.cnn_classify import classify
 from facerec.cli.cnn_show import show
 from facerec.cli.cnn_train import train
-from facerec.cli.cnn_words import by, field_answer, field_words, size
+from facerec.cli.cnn_words import COUNT, by, field_answer, field_words, size
 
 if TYPE_CHECKING:
     from facerec.cnn.summary import Summary
@@ -32,9 +32,9 @@ cnn.add_command(train)
 
 @cnn.command()
 @click.argument("net")
-@click.option("--input", "sizes", type=int, nargs=2, metavar="HEIGHT WIDTH", help="Default: as published.")
-@click.option("--classes", type=int, help="Default: as published.")
-@click.option("--channels", type=int, help="Default: as published.")
+@click.option("--input", "sizes", type=COUNT, nargs=2, metavar="HEIGHT WIDTH", help="Default: as published.")
+@click.option("--classes", type=COUNT, help="Default: as published.")
+@click.option("--channels", type=COUNT, help="Default: as published.")
 @answering
 def summary(net: str, sizes: tuple[int, int] | None, classes: int | None, channels: int | None, as_json: bool) -> int:
     """Every layer of NET: shape of its output (maps first), parameters, multiply-adds, memory, receptive field.

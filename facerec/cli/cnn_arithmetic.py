@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facerec.cli.answers import FOUND, answering, say
-from facerec.cli.cnn_words import PaddingType, Sizes, by, field_answer, field_words, size
+from facerec.cli.cnn_words import COUNT, PaddingType, Sizes, by, field_answer, field_words, size
 
 if TYPE_CHECKING:
     from facerec.cnn.arithmetic import Padding, Shape
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 sizes = click.option(
     "--input", "sizes", type=Sizes(), required=True, metavar="N[xN...]", help="Size of every axis.",
 )  # fmt: skip
-channels = click.option("--channels", type=int, default=1, show_default=True, help="Maps of the input.")
-batch = click.option("--batch", type=int, default=1, show_default=True, help="Samples, for the memory.")
+channels = click.option("--channels", type=COUNT, default=1, show_default=True, help="Maps of the input.")
+batch = click.option("--batch", type=COUNT, default=1, show_default=True, help="Samples, for the memory.")
 Command = Callable[..., None]
 WINDOW = (
     sizes,
@@ -32,8 +32,8 @@ WINDOW = (
     batch,
 )
 WEIGHTS = (
-    click.option("--filters", type=int, default=1, show_default=True, help="Maps of the output."),
-    click.option("--groups", type=int, default=1, show_default=True),
+    click.option("--filters", type=COUNT, default=1, show_default=True, help="Maps of the output."),
+    click.option("--groups", type=COUNT, default=1, show_default=True),
     click.option("--bias/--no-bias", default=True, show_default=True),
 )
 

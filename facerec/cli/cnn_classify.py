@@ -8,12 +8,13 @@ import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, say
+from facerec.cli.cnn_words import COUNT
 
 
 @click.command()
 @click.argument("photo", type=options.pictures)
 @click.option("--net", required=True, metavar="NAME", help="A network, as in `facerec cnn summary`.")
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="So many classes, best first.")
+@click.option("--top", type=COUNT, default=3, show_default=True, help="So many classes, best first.")
 @click.option(
     "--weights", type=options.pictures, multiple=True, metavar="FILE",
     help="Instead of the published ones: safetensors, npz or a published .pth. Several are averaged.",

@@ -10,6 +10,7 @@ import click
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, note, say
 from facerec.cli.cnn_arithmetic import taking
+from facerec.cli.cnn_words import COUNT
 from facerec.cli.progress import Counter, bar
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ network = taking(
         "--weights", type=options.pictures, metavar="FILE", help="Its weights: safetensors, npz or a published .pth.",
     ),
     click.option("--published", is_flag=True, help="The published weights, as `facerec cnn classify` fetches them."),
-    click.option("--classes", type=int, help="Where the file does not say.  [default: as published]"),
-    click.option("--channels", type=int, help="Where the file does not say.  [default: as published]"),
+    click.option("--classes", type=COUNT, help="Where the file does not say.  [default: as published]"),
+    click.option("--channels", type=COUNT, help="Where the file does not say.  [default: as published]"),
 )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def filters(out: Path, as_json: bool, **named: Any) -> int:
 @click.argument("picture", type=options.pictures)
 @network
 @layer
-@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="The first so many maps.")
+@click.option("--count", type=COUNT, default=64, show_default=True, help="The first so many maps.")
 @out
 @answering
 def maps(picture: Path, layer: str, count: int, out: Path, as_json: bool, **named: Any) -> int:
@@ -80,7 +81,7 @@ def maps(picture: Path, layer: str, count: int, out: Path, as_json: bool, **name
 @network
 @layer
 @click.option("--unit", type=int, required=True, help="Which map of the layer, from 0.")
-@click.option("--count", type=click.IntRange(1), default=9, show_default=True, help="How many patches.")
+@click.option("--count", type=COUNT, default=9, show_default=True, help="How many patches.")
 @out
 @answering
 def patches(folder: Path, layer: str, unit: int, count: int, out: Path, as_json: bool, **named: Any) -> int:
@@ -99,14 +100,12 @@ def patches(folder: Path, layer: str, unit: int, count: int, out: Path, as_json:
 @click.argument("picture", type=options.pictures)
 @network
 @click.option("--class", "label", type=int, help="Default: the one that the network predicts.")
-@click.option(
-    "--square", type=click.IntRange(1), default=48, show_default=True, help="Side of the covering square, pixels."
-)
-@click.option("--stride", type=click.IntRange(1), default=8, show_default=True, help="From one position to the next.")
+@click.option("--square", type=COUNT, help="Side of the covering square, pixels.  [default: 3/14 of the input's]")
+@click.option("--stride", type=COUNT, help="From one position to the next, pixels.  [default: a sixth of the square]")
 @out
 @answering
 def occlusion(
-    picture: Path, label: int | None, square: int, stride: int, out: Path, as_json: bool, **named: Any
+    picture: Path, label: int | None, square: int | None, stride: int | None, out: Path, as_json: bool, **named: Any
 ) -> int:
     """Where in PICTURE a class is seen: it glows where a grey square costs the class most."""
     from facerec.cnn import visualise

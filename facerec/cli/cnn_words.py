@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from facerec.cnn.receptive_field import ReceptiveField
 
 
+COUNT = click.IntRange(1)
+"""Of pixels, maps, classes: none at all makes no sense."""
+
+
 class Sizes(click.ParamType):  # type: ignore[type-arg]
     """Whole numbers with an x between them, one for each axis: 150x100."""
 

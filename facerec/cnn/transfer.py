@@ -183,3 +183,18 @@ def shallow_head(rows: Tensor, labels: Tensor, classes: int, decay: float = 1e-3
         layer.weight.div_(deviation)
         layer.bias.sub_(layer.weight @ mean)
     return layer
+
+
+@torch.no_grad()
+def set_head(net: nn.Module, layer: nn.Linear, offset: float = 0.0) -> None:
+    """Give the network's head the weights of a dense layer that was fitted to its `features`.
+
+    `offset` is added to every class: softmax does not see it, and a rectified head, such as SqueezeNet's, passes
+    everything on where it is large enough. Raises InvalidInput where the shapes differ.
+    """
+    own = net.get_submodule(head(net))
+    weight, bias = own.get_parameter("weight"), own.get_parameter("bias")
+    if weight.flatten(1).shape != layer.weight.shape:
+        raise InvalidInput(f"a head of {tuple(weight.flatten(1).shape)} cannot be {tuple(layer.weight.shape)}")
+    weight.copy_(layer.weight.reshape(weight.shape))
+    bias.copy_(layer.bias + offset)

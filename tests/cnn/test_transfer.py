@@ -115,3 +115,14 @@ def test_a_new_head_starts_small() -> None:
     weight, bias = net.classifier[1].weight, net.classifier[1].bias
     assert 0.008 < weight.std().item() < 0.012 and not bias.any()
     assert torch.equal(net.features[0].weight, before)
+
+
+@pytest.mark.parametrize("name, offset", [("resnet34", 0.0), ("squeezenet", 100.0)])
+def test_a_fitted_head_answers_inside_the_network_as_it_did_outside(name: str, offset: float) -> None:
+    torch.manual_seed(0)
+    net, layer, x = create(name, 4, 3).eval(), nn.Linear(512, 4), torch.rand(3, 3, 64, 64)
+    transfer.set_head(net, layer, offset)
+    with torch.no_grad():
+        assert torch.allclose(net(x), layer(transfer.features(net, iter([x]))) + offset, atol=1e-3)
+    with pytest.raises(InvalidInput, match="cannot be"):
+        transfer.set_head(net, nn.Linear(512, 5))

@@ -225,6 +225,7 @@ def test_the_slow_way_agrees_at_one_position() -> None:
     sight = look_into(BrightCorner(), SIZE)
     heard: list[tuple[int, int]] = []
     seen = occlusion(sight, picture, square=5, stride=3, batch=4, progress=lambda *done: heard.append(done))
+    assert occlusion(sight, picture).square == 5 and occlusion(sight, picture).stride == 1
     assert heard == [(done, 49) for done in (*range(4, 49, 4), 49)]
     covered = picture.copy()
     covered[9:14, 3:8] = 128
@@ -250,7 +251,7 @@ def test_the_glow_lies_on_what_the_class_needs() -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"square": SIZE + 1, "stride": 1}, "does not fit into 24"),
+        ({"square": SIZE + 1, "stride": 1}, "25 does not fit into the network's 24 pixels"),
         ({"square": 4, "stride": 0}, "stride must be at least 1"),
         ({"square": 4, "stride": 4, "label": 2}, "classes 0 to 1; got 2"),
     ],

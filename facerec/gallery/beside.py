@@ -72,11 +72,16 @@ class Beside:
             return not is_busy
 
     def write_erasures(self, connection: Connection) -> None:
-        """Bring the list outside the database up to it. Raises GalleryUnusable where it cannot be written."""
-        if self.path is None:
+        """Bring the list outside the database up to it. Raises GalleryUnusable where it cannot be written.
+
+        One process at a time: whoever writes it holds the database's lock for writing.
+        """
+        if self.path is None or (digests := erasure.erased(connection)) <= erasure.read_list(self.path):
             return
         try:
-            erasure.write_list(self.path, erasure.erased(connection))
+            with explained(self.path), closing(connect_file(self.path)) as lock:
+                lock.execute("BEGIN IMMEDIATE")
+                erasure.write_list(self.path, digests)
         except OSError as error:
             words = f"{erasure.list_beside(self.path)}: {error.strerror}"
             raise GalleryUnusable(f"the erasure is done, but its list cannot be written: {words}") from error

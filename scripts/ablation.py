@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from ablation_faces import Test, load_test, measured
-from ablation_page import lfw, page, tar
+from ablation_page import lfw, tar, write_page
 from safetensors.torch import load_file
 
 from facerec.cli.progress import Counter
@@ -103,11 +103,10 @@ def read_curve(path: Path) -> dict[str, np.ndarray]:
 
 def done(settings: TrainSettings, crops: Crops, test: Test, folder: Path, name: str) -> dict[str, Any]:
     """What a run came to: from its folder where it is finished, else trained and measured now."""
-    told = json.loads(json.dumps(asdict(settings)))
     kept = folder / "result.json"
     if kept.exists():
         result: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        if result["settings"] != told:
+        if TrainSettings.of(result["settings"]) != settings:
             sys.exit(f"{folder} holds a run with other settings: choose another folder, or delete it")
         return result
     torch.compiler.reset()  # or each new run would count as one more variant of the one before
@@ -115,7 +114,7 @@ def done(settings: TrainSettings, crops: Crops, test: Test, folder: Path, name: 
     with Counter(name) as progress:
         trunk = train(settings, crops, folder, Curve(folder / "curve.csv", progress, name))
     seconds = time.perf_counter() - began
-    result = {"settings": told, "seconds": seconds, **judged(trunk, settings, test, folder)}
+    result = {"settings": asdict(settings), "seconds": seconds, **judged(trunk, settings, test, folder)}
     write_result(kept, result)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return result
@@ -210,7 +209,7 @@ def main() -> None:
     write_result(given.results / "training.json", result)
     write_curves(given.results / "training.csv", curves)
     save(ablation_figure(curves["first"], curves.get("second", {})), given.results / "training.png")
-    (given.results / "training.md").write_text(page(result, curves["first"]), encoding="utf-8")
+    write_page(given.results)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,22 @@
-"""The ablation's figures in words: a table, the curves, and for each run what became of it and why."""
+"""The ablation's figures in words: a table, the curves, and for each run what became of it and why.
+
+    python scripts/ablation_page.py [docs/results]
+
+writes training.md anew from training.json, into which it puts the active shares of training.csv.
+"""
 
 from __future__ import annotations
 
+import csv
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-COLLAPSED = 0.9
-"""Mean cosine of two strangers from which all embeddings count as one point."""
-STARVED = 0.05
-"""Active share below which a miner hardly finds anything that still teaches."""
+CONTRACTED, COLLAPSED = 0.4, 0.9
+"""Mean cosine of two strangers from which a space counts as half gone, and from which everybody is one point."""
 Found = dict[str, Any]
 Curve = dict[str, np.ndarray]
 
@@ -29,30 +36,33 @@ the last tenth of the run.
 """
 
 WHY = {
-    "collapsed": "Collapsed: the mean cosine of two strangers is {cosine:.2f}, all embeddings have become one point, "
-    "where each triplet violates by just the margin. The least similar positive and the most similar negative of a "
-    "young trunk are noise, and the quickest way to bring the positives nearer is to bring everybody nearer.",
-    "starved": "Starved: only {last:.1%} of what is looked at still teaches, so most of each batch is spent for "
-    "nothing; strangers are at a mean cosine of {cosine:.2f}.",
-    "learned": "Learned: strangers are at a mean cosine of {cosine:.2f}, and {last:.0%} of what is looked at teaches.",
-    "whole": "Every sample teaches to the end: strangers are at a mean cosine of {cosine:.2f}.",
+    "learned": "Learns: strangers stay apart, at a mean cosine of {path}.",
+    "contracted": "On the way to a collapse: strangers are at a mean cosine of {path}.",
+    "collapsed": "Collapses: strangers are at a mean cosine of {path}, everybody is one point.",
 }
+COLLAPSE = """Why some collapse: where everybody is one point each triplet is worth the margin, 0.2, and every squared
+distance has a gradient of zero, so nothing leads out again. The farthest positives and nearest negatives of a young
+trunk are mostly noise and wrong labels; bringing everybody nearer lowers a loss over them more quickly than telling
+them apart does, down to the margin. Losses over all or random triplets, over all pairs of a batch balanced by a head,
+or over a teacher's embeddings are lowest where strangers are apart, from the first step on."""
 
 
-def page(result: Found, curves: dict[str, Curve]) -> str:
-    """docs/results/training.md, from what training.json holds and the curves of the first stage."""
+def page(result: Found) -> str:
+    """docs/results/training.md, from what training.json holds."""
+    runs = result["runs"]
     lines = [
         INTRODUCTION.format(command=result["command"], **result["budget"], **{
             key: result[key] for key in ("crops", "val_crops", "val_subjects", "lfw_folds", "lfw_pairs")
         }),
         "| way | TAR from scratch | LFW | TAR after hard triplets | LFW | active, first and last tenth | minutes |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        *(row(name, found, curves[name]) for name, found in result["runs"].items()),
+        *(row(name, found) for name, found in runs.items()),
         "", "![loss and active share over the samples](training.png)", "",
-        "The curves as figures: [training.csv](training.csv). Each way, by its own curve:", "",
-        *(f"- **{name}.** {verdict(found['first'], curves[name])}" for name, found in result["runs"].items()),
+        "The curves as figures: [training.csv](training.csv). What became of each way, from scratch and then with hard",
+        "triplets:", "",
+        *(f"- **{name}.** {verdict(found)}" for name, found in runs.items()), "", COLLAPSE, "", *followed(runs),
     ]  # fmt: skip
-    if by_head := [(name, found["first"]) for name, found in result["runs"].items() if found["first"]["by_its_head"]]:
+    if by_head := [(name, found["first"]) for name, found in runs.items() if found["first"]["by_its_head"]]:
         lines += [
             "",
             *(f"By its own head, {name} has a TAR of {tar(found['by_its_head'])}." for name, found in by_head),
@@ -60,12 +70,29 @@ def page(result: Found, curves: dict[str, Curve]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def row(name: str, found: Found, curve: Curve) -> str:
+def followed(runs: dict[str, Found]) -> list[str]:
+    """Which ways the stage of hard triplets helped or harmed, beyond both intervals."""
+    helped, harmed = [], []
+    for name, found in runs.items():
+        first, second = (found[stage]["val"]["interval"] if stage in found else None for stage in ("first", "second"))
+        if first and second:
+            helped += [name] * (second[0] > first[1])
+            harmed += [name] * (second[1] < first[0])
+    lists = [" | ".join(names) or "no way" for names in (helped, harmed)]
+    return [
+        "Hard triplets afterwards raise the TAR beyond both intervals after: {}. They lower it after: {}.".format(
+            *lists
+        )
+    ]
+
+
+def row(name: str, found: Found) -> str:
     """A line of the table."""
     stages = [found["first"], found.get("second")]
     cells = [cell for stage in stages for cell in (tar(stage["val"]) if stage else "", lfw(stage) if stage else "")]
     minutes = sum(stage["seconds"] for stage in stages if stage) / 60
-    shares = "" if is_whole(curve) else f"{tenth(curve, 0):.0%}, {tenth(curve, -1):.1%}"
+    begun, ended = found["first"]["active"]
+    shares = "" if begun == ended == 1 else f"{begun:.0%}, {ended:.1%}"
     return f"| {name} | {' | '.join(cells)} | {shares} | {minutes:.1f} |"
 
 
@@ -80,21 +107,44 @@ def lfw(found: Found) -> str:
     return f"{found['lfw']['accuracy']:.2%} ± {found['lfw']['standard_error']:.2%}"
 
 
-def tenth(curve: Curve, end: int) -> float:
-    """Mean active share over the first tenth of a run (0) or the last (-1)."""
+def active(curve: Curve) -> list[float]:
+    """Mean active share over the first and over the last tenth of a run; 1 and 1 where a loss looks only at such."""
     count = max(1, len(curve["active"]) // 10)
-    return float((curve["active"][:count] if end == 0 else curve["active"][-count:]).mean())
+    return [float(curve["active"][:count].mean()), float(curve["active"][-count:].mean())]
 
 
-def is_whole(curve: Curve) -> bool:
-    """Is there nothing that could be settled in this loss?"""
-    return bool((curve["active"] == 1).all())
+def verdict(found: Found) -> str:
+    """What became of a run, stage after stage, in words."""
+    stages = [found[stage] for stage in ("first", "second") if stage in found]
+    cosines = [stage["strangers"]["mean_cosine"] for stage in stages]
+    path = " and then ".join(f"{cosine:.2f}" for cosine in cosines)
+    kind = "collapsed" if cosines[-1] >= COLLAPSED else "contracted" if cosines[-1] >= CONTRACTED else "learned"
+    return WHY[kind].format(path=path)
 
 
-def verdict(found: Found, curve: Curve) -> str:
-    """What became of a run, in a sentence."""
-    cosine, last = found["strangers"]["mean_cosine"], tenth(curve, -1)
-    kind = "collapsed" if cosine >= COLLAPSED else "whole" if is_whole(curve) else "learned"
-    if kind == "learned" and last < STARVED:
-        kind = "starved"
-    return WHY[kind].format(cosine=cosine, last=last)
+def read_curves(path: Path) -> dict[str, Curve]:
+    """The first stage of every run in training.csv."""
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["stage"] == "first"]
+    names = dict.fromkeys(row["run"] for row in rows)
+    return {
+        name: {
+            column: np.array([float(row[column]) for row in rows if row["run"] == name])
+            for column in ("samples", "loss", "active")
+        }
+        for name in names
+    }
+
+
+def write_page(results: Path) -> None:
+    """Put training.md beside training.json and training.csv, and the active shares into the first of them."""
+    path = results / "training.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    for name, curve in read_curves(results / "training.csv").items():
+        result["runs"][name]["first"]["active"] = active(curve)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (results / "training.md").write_text(page(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_page(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/results"))

@@ -155,7 +155,7 @@ def page(figures: dict[str, object]) -> str:
     """The figures as a page."""
     sections = [
         "# The first gallery, in figures",
-        "Made by `scripts/bench_gallery`; milliseconds unless named.",
+        "Made by `scripts/bench_gallery first`; milliseconds unless named.",
         __doc__.split("\n\n")[1],
     ]
     for name, value in figures.items():

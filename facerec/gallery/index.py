@@ -6,6 +6,8 @@ many; this is the only module that imports faiss, and only when it builds one.
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -73,9 +75,7 @@ class FaissIndex:
     """
 
     def __init__(self, ids: Int64, embeddings: Float32):
-        import faiss
-
-        self._faiss: Any = faiss
+        self._faiss = faiss_library()
         self._ids, self._embeddings = in_id_order(ids, embeddings)
 
     def __len__(self) -> int:
@@ -104,6 +104,19 @@ class FaissIndex:
             scores = np.clip(scores, -1, 1)
             if asked == len(self) or (scores[:, k - 1] > scores[:, -1]).all():
                 return scores, positions
+
+
+@functools.cache
+def faiss_library() -> Any:
+    """faiss, imported when it is first needed.
+
+    A process that is forked after a search takes the search's threads for alive and would wait for them for ever, so
+    in a forked process faiss searches with one thread.
+    """
+    import faiss
+
+    os.register_at_fork(after_in_child=lambda: faiss.omp_set_num_threads(1))
+    return faiss
 
 
 def build_index(ids: Int64, embeddings: Float32) -> Index:

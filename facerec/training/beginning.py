@@ -136,12 +136,9 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 def confused_batches(settings: TrainSettings, crops: Crops, run: Run) -> Batches:
     """Batches of subjects whom the run's trunk confuses, as it sees their crops whenever it is asked.
 
-    A run that begins does so without what an older one in its folder has found. Raises InvalidInput with several
-    processes: each would search at another moment, and they would no longer share one epoch's batches.
+    A run that begins does so without what an older one in its folder has found.
     """
-    if run.processes.count > 1:
-        raise InvalidInput("mine_every needs one process: start the run without torchrun, or set mine_every = 0")
-    if run.step == 0:
+    if run.step == 0 and run.processes.writes:
         shutil.rmtree(run.folder / LOOKALIKES, ignore_errors=True)
 
     def embedded(rows: Int64) -> Float32:

@@ -14,6 +14,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -76,10 +77,10 @@ def whole_and_once(connection: sqlite3.Connection, acknowledged: Iterable[Templa
         "JOIN subject ON subject_id = subject.id ORDER BY template.id"
     )
     stored = [Stored(*row) for row in rows]
-    there = [(one.name, one.encoder, one.embedding) for one in stored]
+    there = Counter((one.name, one.encoder, one.embedding) for one in stored)
     for template in acknowledged:
         meant = (template.subject, template.encoder, template.embedding.astype("<f4").tobytes())
-        assert there.count(meant) == 1, f"{template.subject} {template.source} is there {there.count(meant)} times"
+        assert there[meant] == 1, f"{template.subject} {template.source} is there {there[meant]} times"
     return stored
 
 
@@ -95,9 +96,8 @@ def is_what_is_stored(searcher: Searcher, stored: Sequence[Stored]) -> None:
 def answers_as_brute_force(searcher: Searcher, stored: Sequence[Stored]) -> None:
     """V4, of up to 100 stored probes."""
     rows = np.frombuffer(b"".join(one.embedding for one in stored), "<f4").reshape(-1, DIM)
-    probes = rows[:100]
-    for probe, found in zip(probes, searcher.search(probes, 1), strict=True):
-        similarities = [float(np.dot(probe.astype(np.float64), row)) for row in rows]
+    alike_of = np.einsum("pd,rd->pr", rows[:100].astype(np.float64), rows.astype(np.float64))
+    for similarities, found in zip(alike_of.tolist(), searcher.search(rows[:100], 1), strict=True):
         best = max(similarities)
         names = {one.name for one, alike in zip(stored, similarities, strict=True) if alike > best - 1e-6}
         assert found[0][0] in names and abs(found[0][1] - min(best, 1)) < 1e-5

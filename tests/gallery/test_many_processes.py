@@ -8,11 +8,13 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facerec import failpoint
 from facerec.gallery import open_gallery, snapshots
 from facerec.gallery.copies import backup, restore
+from facerec.gallery.index import ExactIndex, FaissIndex
 from facerec.gallery.searcher import Searcher
 from tests.gallery.rounds import Rounds, picture_of
 
@@ -21,7 +23,8 @@ ROUNDS = int(os.environ.get("FACEREC_KILL_ROUNDS", "50"))
 
 
 @pytest.mark.xfail(
-    strict=False, reason="two processes that forget at the same moment can leave the list of erasures half written beside it"
+    strict=False,
+    reason="two processes that forget at the same moment can leave the list of erasures half written beside it",
 )
 def test_f7_two_writers_and_two_readers_killed_at_random_lose_nothing(gallery, path, encoder, snapshots_always):
     rounds = Rounds(path, picture_of, encoder, random.Random(0))
@@ -137,6 +140,21 @@ def test_f26_a_fork_after_opening_has_its_own_connection_and_index(gallery, make
     gallery.enroll([make("Carl", 3)])
     assert searcher.search(make("", 3).embedding[None], 1)[0][0][0] == "Carl"
     holds(gallery, [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+@pytest.mark.parametrize("build", [ExactIndex, FaissIndex])
+def test_f26_an_index_that_was_searched_by_threads_can_be_searched_after_a_fork(gallery, make, encoder, child, build):
+    """The threads of the parent's search are not in the child: whoever waits for them waits for ever."""
+    templates = [make(f"subject {number}", number) for number in range(200)]
+    gallery.enroll(templates)
+    searcher, probes = Searcher(gallery, encoder, build), np.stack([template.embedding for template in templates])
+    meant = [row[0][0] for row in searcher.search(probes, 1)]
+
+    def search_again() -> bool:
+        signal.alarm(60)
+        return [row[0][0] for row in searcher.search(probes, 1)] == meant
+
+    assert child(search_again) == (0, "True")
 
 
 @pytest.mark.parametrize("leave", ["remove", "forget"])

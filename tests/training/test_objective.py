@@ -10,12 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from facerec.errors import InvalidInput
 from facerec.learning.datasets import Crops
 from facerec.learning.losses import distillation, triplet
 from facerec.learning.miners import batch_hard
 from facerec.learning.objectives import objective_of
-from facerec.learning.processes import Processes
 from facerec.learning.reports import Report
 from facerec.training import train
 from facerec.training.beginning import batches_of, begin
@@ -106,9 +104,3 @@ def test_a_run_that_begins_anew_does_not_take_over_what_an_older_one_found(tmp_p
     (tmp_path / "checkpoint.safetensors").unlink()
     begin(settings, drawn_crops(4, 4), tmp_path)
     assert not (tmp_path / "lookalikes").exists()
-
-
-def test_several_processes_do_not_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facerec.learning.run.processes", lambda: Processes(0, 2))
-    with pytest.raises(InvalidInput, match="mine_every needs one process"):
-        begin(tiny_settings(**MINING, accumulate=2), drawn_crops(4, 4), tmp_path)

@@ -1,0 +1,214 @@
+"""Galleries of 1,000 to 1,000,000 templates: start, search, change, size on disk and in memory, and how each grows.
+
+Embeddings are synthetic unit rows around real ones (`--around FILE.npy`, or random ones without it), ten to a subject.
+Starts are whole processes on a warm file cache. A search is timed against `faiss.IndexFlatIP` on the same rows, turn by
+turn, and the ratio is that of the medians. Writes docs/results/gallery.json, .md and .png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench_gallery_fill import ENCODER, embeddings, fill
+from bench_gallery_processes import enrolling_at_once, until_unseen
+
+from facerec.cli.progress import bar
+from facerec.evaluation.result_file import write_result
+from facerec.gallery import open_gallery, snapshots
+from facerec.gallery.index import EXACT_UP_TO
+from facerec.gallery.searcher import Searcher
+from facerec.gallery.snapshots import Snapshots
+from facerec.plots.costs import costs_against_size
+from facerec.plots.figure import save
+from facerec.records import DIM, Float32, Template, unit
+
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+START = Path(__file__).with_name("bench_gallery_start.py")
+TURNS = 15
+
+Figures = dict[str, Any]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def newcomer(number: int) -> Template:
+    """Somebody who is not in the gallery yet."""
+    row = unit(np.random.default_rng(10**9 + number).standard_normal((1, DIM)))[0]
+    digest = f"{number:064x}"
+    return Template(f"newcomer {number}", f"{number}.jpg", digest, (0.0, 0.0, 50.0, 50.0), {}, ENCODER, row)
+
+
+def start(path: Path, may_keep: bool) -> Figures:
+    """A process that opens the gallery and answers once: what it says of itself, and what it took from outside."""
+    words = [sys.executable, str(START), str(path), ENCODER, "yes" if may_keep else "no"]
+    started = time.perf_counter()
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    return {**json.loads(done.stdout), "process_s": time.perf_counter() - started}
+
+
+def starts(path: Path) -> Figures:
+    """From every row, writing a snapshot, and from the snapshot: the best of three, since others only add time."""
+    kept = Snapshots(path).of(ENCODER)
+    by_rows = min((start(path, False) for _ in range(3)), key=lambda one: one["process_s"])
+    first = start(path, True)
+    by_snapshot = min((start(path, True) for _ in range(3)), key=lambda one: one["process_s"])
+    assert kept.exists() and first["best"] == by_rows["best"] == by_snapshot["best"]
+    return {"from_sql": by_rows, "from_sql_with_snapshot_written": first, "from_snapshot": by_snapshot,
+            "snapshot_bytes": kept.stat().st_size}  # fmt: skip
+
+
+def searches(path: Path, rows: Float32, rng: np.random.Generator) -> Figures:
+    """Milliseconds of the five best for one probe and for a hundred, ours and raw faiss in turn, with the ratio."""
+    import faiss
+
+    raw = faiss.IndexFlatIP(DIM)
+    raw.add(rows)
+    searcher = Searcher(open_gallery(path), ENCODER)
+    found: Figures = {}
+    for count in (1, 100):
+        probes = unit(
+            rows[rng.integers(len(rows), size=count)] + 0.3 / np.sqrt(DIM) * rng.standard_normal((count, DIM))
+        )
+        works = {"ours": lambda p=probes: searcher.search(p, 5), "faiss": lambda p=probes: raw.search(p, 5)}
+        taken: dict[str, list[float]] = {name: [] for name in works}
+        for turn in range(TURNS + 1):
+            for name, work in works.items():
+                taken[name] += [1e3 * seconds(work)] if turn else []  # the first turn warms up
+        ours, theirs = (float(np.median(taken[name])) for name in works)
+        found[f"{count}_probes"] = {"ours_ms": ours, "faiss_ms": theirs, "ratio": ours / theirs}
+        agree(searcher.search(probes, 5), raw.search(probes, 5)[0])
+    return found
+
+
+def agree(found: list[tuple[tuple[str, float], ...]], similarities: Float32) -> None:
+    """Our best answer to each probe is as alike as that of raw faiss."""
+    for row, best in zip(found, similarities[:, 0].tolist(), strict=True):
+        assert abs(row[0][1] - min(1.0, best)) < 1e-5, (row[0], best)
+
+
+def changes(path: Path) -> Figures:
+    """Milliseconds, medians: to enroll one, to see it in a search elsewhere, to remove it, to see that."""
+    gallery, probe = open_gallery(path), newcomer(0).embedding[None]
+    searcher = Searcher(open_gallery(path), ENCODER)
+    searcher.search(probe, 1)
+    works = {
+        "enroll_ms": lambda: gallery.enroll([newcomer(0)]),
+        "seen_ms": lambda: searcher.search(probe, 1),
+        "remove_ms": lambda: gallery.remove("newcomer 0"),
+        "unseen_ms": lambda: searcher.search(probe, 1),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(5):
+        for name, work in works.items():
+            taken[name].append(1e3 * seconds(work))
+    return {name: float(np.median(values)) for name, values in taken.items()}
+
+
+def one_size(folder: Path, count: int, centres: Float32, rng: np.random.Generator) -> Figures:
+    """Everything about one gallery, which is made and deleted here."""
+    path, rows = folder / f"{count}.db", embeddings(count, centres, rng)
+    filled = seconds(lambda: fill(path, rows))
+    found: Figures = {"templates": count, "fill_s": filled, "bytes_of_database": path.stat().st_size / count}
+    found |= {"start": starts(path), "search": searches(path, rows, rng), "change": changes(path)}
+    found["seconds_until_another_process_sees_a_removal"] = until_unseen(path, newcomer, 20 if count < 10**6 else 5)
+    for file in folder.glob(f"{count}.db*"):
+        file.unlink()
+    return found
+
+
+def curves(sizes: list[Figures]) -> dict[str, list[tuple[float, float]]]:
+    """Seconds by size, for the plot."""
+    takes: dict[str, Callable[[Figures], float]] = {
+        "start, reading every row": lambda one: one["start"]["from_sql"]["process_s"],
+        "start, from a snapshot": lambda one: one["start"]["from_snapshot"]["process_s"],
+        "search, one probe": lambda one: one["search"]["1_probes"]["ours_ms"] / 1e3,
+        "raw faiss, one probe": lambda one: one["search"]["1_probes"]["faiss_ms"] / 1e3,
+        "enroll one": lambda one: one["change"]["enroll_ms"] / 1e3,
+        "search after a change": lambda one: one["change"]["seen_ms"] / 1e3,
+    }
+    return {name: [(one["templates"], take(one)) for one in sizes] for name, take in takes.items()}
+
+
+def table(sizes: list[Figures]) -> list[str]:
+    """The page's table, a row per size."""
+    head = ["templates", "start, rows (s)", "start, snapshot (s)", "1 probe (ms)", "of faiss", "100 probes (ms)",
+            "of faiss", "enroll (ms)", "search after (ms)", "RAM (bytes each)", "database", "snapshot"]  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---:"] * len(head)) + " |"]
+    for one in sizes:
+        begun, search, change = one["start"], one["search"], one["change"]
+        cells = [
+            f"{one['templates']:,}", f"{begun['from_sql']['process_s']:.2f}",
+            f"{begun['from_snapshot']['process_s']:.2f}",
+            f"{search['1_probes']['ours_ms']:.2f}", f"{search['1_probes']['ratio']:.2f}",
+            f"{search['100_probes']['ours_ms']:.1f}", f"{search['100_probes']['ratio']:.2f}",
+            f"{change['enroll_ms']:.1f}", f"{change['seen_ms']:.1f}",
+            f"{begun['from_snapshot']['memory_per_template']:.0f}", f"{one['bytes_of_database']:.0f}",
+            f"{begun['snapshot_bytes'] / one['templates']:.0f}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def page(sizes: list[Figures], enrolling: Figures, words: str) -> str:
+    """The results as a page."""
+    largest = sizes[-1]
+    unseen = max(one["seconds_until_another_process_sees_a_removal"]["max"] for one in sizes)
+    return "\n".join([
+        "# The gallery, in figures", "", f"Made by `{words}`; the same in full: [gallery.json](gallery.json).", "",
+        *__doc__.split("\n")[2:6], "",
+        *table(sizes), "", "![How each cost grows](gallery.png)", "",
+        f"- At {largest['templates']:,} templates a process answers its first question after "
+        f"{largest['start']['from_snapshot']['process_s']:.1f} s from the snapshot and "
+        f"{largest['start']['from_sql']['process_s']:.1f} s from the rows.",
+        f"- {enrolling['processes']} processes enrolled {enrolling['enrolments']} pictures, one a transaction: "
+        f"{enrolling['refused']} were told that the gallery is busy; median {enrolling['p50_ms']:.1f} ms, p99 "
+        f"{enrolling['p99_ms']:.1f} ms.",
+        f"- A removal was seen by the next search of another process; the longest took {unseen:.2f} s from the moment "
+        "that the removal was acknowledged.",
+        f"- Up to {EXACT_UP_TO:,} templates are searched by numpy, more by faiss; from {snapshots.WORTH_FROM:,} on "
+        "there are snapshots.",
+        "", "Kill rounds and damaged files: [gallery-soak.json](gallery-soak.json), made by `scripts/soak`.",
+        f"Machine: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end.", "",
+    ])  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--largest", type=int, default=SIZES[-1], help="no gallery larger than this")
+    parser.add_argument("--around", type=Path, help="real embeddings (N, 128), as a .npy file")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--folder", type=Path, help="where the galleries are made; they need 2.5 GB")
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    given = np.load(options.around, allow_pickle=False) if options.around else rng.standard_normal((5000, DIM))
+    centres = unit(given.astype(np.float32))
+    sizes = [size for size in SIZES if size <= options.largest]
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        found = [one_size(Path(name), size, centres, rng) for size in bar(sizes, len(sizes), "sizes")]
+        enrolling = enrolling_at_once(Path(name) / "busy.db", newcomer)
+    words = f"scripts/bench_gallery {' '.join(sys.argv[1:])}".strip()
+    around = "real embeddings" if options.around else "random ones"
+    write_result(options.out / "gallery.json", {"command": words, "around": around, "sizes": found,
+                                                "enrolling": enrolling})  # fmt: skip
+    save(costs_against_size(curves(found), "What a larger gallery costs", "templates", "seconds"),
+         options.out / "gallery.png")  # fmt: skip
+    (options.out / "gallery.md").write_text(page(found, enrolling, words), encoding="utf-8")
+    print(page(found, enrolling, words))
+
+
+if __name__ == "__main__":
+    main()

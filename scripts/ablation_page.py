@@ -78,12 +78,8 @@ def followed(runs: dict[str, Found]) -> list[str]:
         if first and second:
             helped += [name] * (second[0] > first[1])
             harmed += [name] * (second[1] < first[0])
-    lists = [" | ".join(names) or "no way" for names in (helped, harmed)]
-    return [
-        "Hard triplets afterwards raise the TAR beyond both intervals after: {}. They lower it after: {}.".format(
-            *lists
-        )
-    ]
+    raised, lowered = (" | ".join(names) or "no way" for names in (helped, harmed))
+    return [f"Beyond both intervals, hard triplets raise the TAR after: {raised}.", f"They lower it after: {lowered}."]
 
 
 def row(name: str, found: Found) -> str:

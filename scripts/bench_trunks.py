@@ -163,8 +163,8 @@ def page(found: Figures) -> str:
         [
             "# The trunks beside each other", "",
             f"`{found['command']}`, load {found['load at the start']} at the start{trained_on}. "
-            f"{found['clock'].capitalize()}, medians (quartiles); error rates on people outside the training, with 95 % "
-            "intervals by bootstrap over people.", "",
+            f"{found['clock'].capitalize()}, medians (quartiles); error rates on people outside the training, with "
+            "95 % intervals by bootstrap over people.", "",
             "| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1),
             *("| " + " | ".join(cells(name, row)) + " |" for name, row in found["trunks"].items()), "",
         ]

@@ -73,7 +73,7 @@ def test_a_source_keeps_bytes_that_are_no_utf8_as_escapes():
         {"source": "a\0b"},
     ],
 )
-def test_a_template_with_one_wrong_field_is_refused(make, change):
+def test_f29_a_template_with_one_wrong_field_is_refused(make, change):
     clean_template(make())
     with pytest.raises(InvalidInput):
         clean_template(replace(make(), **change))

@@ -83,7 +83,7 @@ def test_every_connection_is_safe(gallery, path):
 
 
 @pytest.mark.parametrize("content", [b"hello", b"PK\3\4" + bytes(5000), b"SQLite format 2\0" + bytes(600), bytes(4096)])
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path, content):
+def test_f20_a_file_that_is_no_database_is_refused_and_left_as_it_is(path, content):
     path.write_bytes(content)
     before = files(path.parent)
     with pytest.raises(GalleryUnusable, match="not an SQLite database"):
@@ -129,7 +129,7 @@ def test_only_a_plain_file_is_opened(tmp_path):
             open_gallery(where)
 
 
-def test_a_damaged_page_is_said_and_nothing_is_written(gallery, path, make):
+def test_f20_a_damaged_page_is_said_and_nothing_is_written(gallery, path, make):
     gallery.enroll([make("Anna", number) for number in range(50)])
     content = bytearray(path.read_bytes())
     content[4096 * 3 :] = bytes(len(content) - 4096 * 3)
@@ -139,7 +139,7 @@ def test_a_damaged_page_is_said_and_nothing_is_written(gallery, path, make):
     assert path.read_bytes() == content
 
 
-def test_a_full_disk_stores_nothing_and_is_said(gallery, path, make, holds, monkeypatch):
+def test_f10_a_full_disk_stores_nothing_and_is_said(gallery, path, make, holds, monkeypatch):
     gallery.enroll([make("Anna", 1)])
 
     def nearly_full(*args: object) -> sqlite3.Connection:
@@ -189,7 +189,7 @@ def as_one_who_may_only_read(path: Path, encoder: str) -> tuple[list[str], int, 
 
 
 @pytest.mark.parametrize("modes", [(0o555, 0o444), (0o777, 0o444), (0o555, 0o644)], ids=["both", "file", "folder"])
-def test_a_gallery_that_cannot_be_written_can_be_read(public_folder, make, encoder, child, modes):
+def test_f13_a_gallery_that_cannot_be_written_can_be_read(public_folder, make, encoder, child, modes):
     path = public_folder / "gallery.db"
     open_gallery(path).enroll([make("Anna", 1), make("Anna", 2)])
     path.chmod(modes[1])

@@ -32,7 +32,7 @@ def kill_myself(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_killed_before_the_commit_nothing_is_stored(gallery, path, make, holds, child):
+def test_f1_killed_before_the_commit_nothing_is_stored(gallery, path, make, holds, child):
     gallery.enroll([make("Anna", 1)])
 
     def enroll() -> None:
@@ -47,7 +47,7 @@ def test_killed_before_the_commit_nothing_is_stored(gallery, path, make, holds, 
     assert again.enroll([make("Ben", 2), make("Ben", 3)]).stored == 2
 
 
-def test_killed_after_the_commit_everything_is_there_and_found(gallery, path, make, holds, child, encoder):
+def test_f2_killed_after_the_commit_everything_is_there_and_found(gallery, path, make, holds, child, encoder):
     def enroll() -> None:
         open_gallery(path).enroll([make("Ben", 2), make("Ben", 3)])
         kill_myself()
@@ -59,7 +59,7 @@ def test_killed_after_the_commit_everything_is_there_and_found(gallery, path, ma
 
 
 @pytest.mark.parametrize("round", range(6))
-def test_killed_at_any_moment_what_was_acknowledged_is_there_once(path, make, holds, round):
+def test_f7_killed_at_any_moment_what_was_acknowledged_is_there_once(path, make, holds, round):
     """The child reports each enrolment once it has returned; the parent kills it in the middle of a later one."""
     receiver, sender = os.pipe()
     writer = os.fork()
@@ -82,7 +82,7 @@ def test_killed_at_any_moment_what_was_acknowledged_is_there_once(path, make, ho
     assert {summary.templates for summary in gallery.subjects()} == {2}
 
 
-def test_four_processes_enroll_into_a_gallery_that_is_not_there_yet(path, make, holds):
+def test_f23_four_processes_enroll_into_a_gallery_that_is_not_there_yet(path, make, holds):
     def enroll(worker: int) -> None:
         gallery = open_gallery(path)
         for number in range(10):

@@ -127,7 +127,7 @@ def test_a_migration_that_would_orphan_rows_is_undone(gallery, path, make, next_
     assert contents(path) == before
 
 
-def test_a_process_killed_half_way_leaves_the_old_gallery(gallery, path, make, holds, next_revision, monkeypatch):
+def test_f35_a_process_killed_half_way_leaves_the_old_gallery(gallery, path, make, holds, next_revision, monkeypatch):
     gallery.enroll([make("Anna", 1)])
     before = contents(path)
     end = "    os.kill(os.getpid(), signal.SIGKILL)\n\ndef downgrade"
@@ -146,7 +146,7 @@ open_gallery({str(path)!r})
     holds(open_gallery(path), [make("Anna", 1)])
 
 
-def test_a_newer_gallery_is_refused_and_left_as_it_is(gallery, path, make):
+def test_f36_a_newer_gallery_is_refused_and_left_as_it_is(gallery, path, make):
     gallery.enroll([make()])
     with closing(connect_file(path)) as connection:
         connection.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")

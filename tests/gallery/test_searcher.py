@@ -69,7 +69,7 @@ def test_the_index_is_kept_until_the_gallery_moves(gallery, make, encoder):
     assert searcher.current().index is index
 
 
-def test_what_another_opener_changed_is_seen_at_once(gallery, path, make, encoder):
+def test_f24_what_another_opener_changed_is_seen_at_once(gallery, path, make, encoder):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     searcher = Searcher(gallery, encoder)
     assert searcher.search(probe(make("", 1)), 1)[0][0][0] == "Anna"
@@ -89,7 +89,7 @@ def test_a_gallery_restored_from_a_backup_is_read_again(gallery, path, make, enc
     assert [name for name, _ in searcher.search(probe(make("", 2)), 5)[0]] == ["Anna"]
 
 
-def test_embeddings_of_another_encoder_are_never_compared(gallery, make, encoder, other_encoder):
+def test_f30_embeddings_of_another_encoder_are_never_compared(gallery, make, encoder, other_encoder):
     gallery.enroll([make("Anna", 1)])
     with pytest.raises(EncoderMismatch, match="1 faces are enrolled, none with"):
         Searcher(gallery, other_encoder).search(probe(make("", 1)), 1)
@@ -106,7 +106,7 @@ def test_a_bad_probe_is_refused(gallery, make, encoder):
 
 
 @pytest.mark.parametrize("build", [ExactIndex, FaissIndex])
-def test_threads_search_while_others_enroll_and_remove(gallery, make, holds, encoder, build):
+def test_f25_threads_search_while_others_enroll_and_remove(gallery, make, holds, encoder, build):
     """The searched subject is always found, a removed one never again, and nobody is found under a wrong name."""
     gallery.enroll([make("always", 0)])
     searcher = Searcher(gallery, encoder, build)

@@ -62,7 +62,7 @@ def test_enrolling_nothing_changes_nothing(gallery):
     assert gallery.generation() == 0
 
 
-def test_the_same_picture_again_is_reported_and_not_stored(gallery, make, holds):
+def test_f27_the_same_picture_again_is_reported_and_not_stored(gallery, make, holds):
     first = gallery.enroll([make("Anna", 1)])
     again = gallery.enroll([make("Anna", 1)])
     assert (again.stored, again.already_enrolled) == (0, 1)
@@ -170,7 +170,7 @@ def test_nobody_is_removed_renamed_or_shown_who_is_not_enrolled(gallery, encoder
     assert gallery.generation() == 0
 
 
-def test_renaming_never_merges(gallery, make):
+def test_f28_renaming_never_merges(gallery, make):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     with pytest.raises(InvalidInput, match="enrolled already"):
         gallery.rename("Anna", "Ben")
@@ -220,7 +220,7 @@ def test_two_galleries_have_two_ids(gallery, tmp_path):
 
 
 @pytest.mark.parametrize("bad", [bytes(512), b"short", np.full(128, np.nan, "<f4").tobytes(), b"\x01" * 512, "x" * 512])
-def test_a_damaged_template_is_left_out_counted_and_healed_by_enrolling_again(gallery, path, make, encoder, bad):
+def test_f29_a_damaged_template_is_left_out_counted_and_healed_by_enrolling_again(gallery, path, make, encoder, bad):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     run(path, "UPDATE template SET embedding = :bad WHERE id = 1", bad=bad)
     stored = gallery.embeddings(encoder)

@@ -39,7 +39,7 @@ from facerec.learning.labelled import Labelled
 
 RATES = (0.003, 0.01, 0.03)
 """Of training from scratch."""
-FINE_RATES = (0.00001, 0.00003, 0.0001)
+FINE_RATES = (0.000003, 0.00001, 0.00003)
 """Of fine-tuning, after the head is fitted."""
 OFFSET = 100.0
 """Of a fitted head, so that SqueezeNet's ReLU passes all of it on."""

@@ -18,7 +18,7 @@ from facerec.errors import InvalidInput
 from facerec.runtime import open_graph
 
 CLASSES, CHANNELS = 7, 2
-EXPORT_SIZE = {"alexnet": 227, "alexnet_one_tower": 224, "vgg16": 224, "vgg19": 224}
+EXPORT_SIZE = {"alexnet": 227, "alexnet_one_tower": 224}
 """Where the dense layers stand on a map of one size, an export knows no other."""
 
 
@@ -103,6 +103,8 @@ def test_state_dict_round_trip(name: str, evaluated: nn.Module) -> None:
 
 
 def test_export_to_onnx_agrees(name: str, evaluated: nn.Module) -> None:
+    if name in ("vgg16", "vgg19", "resnet152"):
+        pytest.skip("large, and made of nothing that an exported one is not made of")
     x = smallest(evaluated)
     if name in EXPORT_SIZE:
         x = torch.rand(2, CHANNELS, EXPORT_SIZE[name], EXPORT_SIZE[name])

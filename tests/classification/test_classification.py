@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 from facerec import classification, images
 from facerec.classification import ClassifierSettings, read_material, train_classifier, train_into
+from facerec.cnn.networks import NETWORKS
 from facerec.cnn.pretrained import open_classifier
 from facerec.errors import InvalidInput, MissingPart
 from facerec.learning.class_loop import NoNumber, views
@@ -126,7 +127,7 @@ def test_a_view_without_settings_is_the_picture_and_with_them_another() -> None:
 @pytest.mark.parametrize("net", ["lenet5", "fashion_dense", "capsule", "network_in_network"])
 def test_every_small_network_takes_a_step(net: str) -> None:
     some = digits(20)
-    side = classification.NETWORKS[net].size
+    side = NETWORKS[net].size
     small = Labelled(some.pixels[:, :side, :side], some.labels, some.names)
     outcome = train_classifier(ClassifierSettings(data="", net=net, epochs=1, learning_rate=1e-3), small, small)
     assert np.isfinite(outcome.epochs[0].loss)

@@ -189,7 +189,7 @@ def test_a_file_that_says_nothing_of_its_classes_is_told_them(tmp_path: Path) ->
     save_file(create("lenet5_modern", 3, 3).state_dict(), tmp_path / "w.safetensors")
     ours = open_classifier("lenet5_modern", tmp_path / "w.safetensors", classes=3, channels=3)
     assert ours.names == ("0", "1", "2") and ours(CHINA).shape == (3,)
-    with pytest.raises(InvalidInput, match="no weights of lenet5_modern for 10 classes and 1 channels"):
+    with pytest.raises(InvalidInput, match="no weights of lenet5_modern for 10 classes and 1 channel"):
         open_classifier("lenet5_modern", tmp_path / "w.safetensors")
 
 

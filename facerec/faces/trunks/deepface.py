@@ -38,7 +38,8 @@ class LocallyConnected(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         patches = nn.functional.unfold(x, self.kernel, stride=self.stride)  # (B, inputs, places)
         y = patches.permute(2, 0, 1) @ self.weight + self.bias  # (places, B, C_out)
-        maps: torch.Tensor = y.permute(1, 2, 0).reshape(len(x), -1, self.side, self.side)
+        # len(x) would be a plain number, and a trace for ONNX would keep it for every batch
+        maps: torch.Tensor = y.permute(1, 2, 0).reshape(x.shape[0], -1, self.side, self.side)
         return maps
 
     def extra_repr(self) -> str:

@@ -98,7 +98,7 @@ class Beside:
                 self.write_erasures(connection)
                 is_outdated = loading.holds_removed(connection, Snapshots(self.path))
             if is_outdated:
-                self.leave_no_trace()
+                Snapshots(self.path).discard()
         except GalleryUnusable as error:
             log.warning("%s", error)
 

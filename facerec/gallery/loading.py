@@ -19,7 +19,7 @@ from facerec.gallery.snapshots import Snapshots, open_plain
 
 STALE_SHARE = 1 / 16
 """Of the templates: where so many came since the snapshot, a new one is written. Reading one from the gallery costs
-about twenty times what reading it from a snapshot does, so at this share the start has become twice as long."""
+about ten times what reading it from a snapshot does, so a start never takes much longer than it must."""
 
 
 class Loaded(NamedTuple):

@@ -49,6 +49,15 @@ def test_plain_averages_to_a_smaller_size() -> None:
     assert small.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_plain_enlarges_as_an_exported_graph_does() -> None:
+    large = plain(CROPS, 160)
+    faces = CROPS[:, 8:120, 8:120] if CROPS.shape[1] == 128 else CROPS
+    expected = torch.nn.functional.interpolate(
+        faces.permute(0, 3, 1, 2) / 127.5 - 1, (160, 160), mode="bilinear", align_corners=False
+    )
+    assert torch.allclose(large, expected, atol=1e-6) and large.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_mirror_mirrors() -> None:
     assert torch.allclose(moved(mirror=1.0), plain(CROPS, 112).flip(3), atol=1e-4)
     some = moved(mirror=0.5)

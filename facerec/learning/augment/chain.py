@@ -49,6 +49,8 @@ def plain(crops: torch.Tensor, size: int) -> torch.Tensor:
     """The face as it is: (B, 128, 128, 3) uint8 -> (B, 3, size, size) float32 in -1..1, channels last in memory."""
     edge = (crops.shape[1] - FACE) // 2
     faces = crops[:, edge : edge + FACE, edge : edge + FACE].permute(0, 3, 1, 2).float() / 127.5 - 1
-    if size != FACE:
+    if size < FACE:
         faces = F.interpolate(faces, (size, size), mode="area")
+    elif size > FACE:
+        faces = F.interpolate(faces, (size, size), mode="bilinear", align_corners=False)
     return faces.contiguous(memory_format=torch.channels_last)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from facerec.errors import MissingPart
 
 DEVICES = ("auto", "cpu", "cuda")
+
+Forward = Callable[[torch.Tensor], torch.Tensor]
+"""Views (B, 3, S, S) -> their embeddings (B, 128)."""
 
 
 def device_of(name: str) -> torch.device:
@@ -41,6 +46,32 @@ def has_bf16(device: torch.device) -> bool:
 def autocast(device: torch.device, bf16: bool) -> torch.autocast:
     """A context in which a trunk computes in bfloat16, where that is wanted and the device has it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16 and has_bf16(device))
+
+
+def compiled(trunk: nn.Module) -> Forward:
+    """The trunk's forward pass, compiled at the first batch of each size.
+
+    Raises MissingPart without a compiler, and, when it is called, where compiling fails: a run that was killed while it
+    compiled leaves half a file among those that torch keeps, and torch takes it for a whole one.
+    """
+    require_compiler()
+    from torch._dynamo.exc import BackendCompilerFailed  # takes seconds, and only who compiles needs it
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    forward = torch.compile(trunk, dynamic=False)
+
+    def call(views: torch.Tensor) -> torch.Tensor:
+        try:
+            rows: torch.Tensor = forward(views)
+        except BackendCompilerFailed as error:
+            reason = str(error).strip().splitlines()[0]
+            raise MissingPart(
+                f"the trunk cannot be compiled ({reason}): delete {cache_dir()}, where torch keeps what it has "
+                "compiled, and start again; or set compiled = false"
+            ) from error
+        return rows
+
+    return call
 
 
 def require_compiler() -> None:

@@ -15,7 +15,7 @@ from facerec.learning import checkpoints
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.averaging import copy_into, follow, shapes
 from facerec.learning.batches import Views
-from facerec.learning.devices import autocast, device_of, require_compiler
+from facerec.learning.devices import Forward, autocast, compiled, device_of
 from facerec.learning.processes import processes
 from facerec.learning.schedules import Course, warmed
 
@@ -66,9 +66,7 @@ class Run:
         self.share = self.processes.share_of(settings.accumulate)
         self.trunk = trunk.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         to_training(self.trunk)
-        if settings.compiled:
-            require_compiler()
-        self.forward = torch.compile(self.trunk, dynamic=False) if settings.compiled else self.trunk
+        self.forward: Forward = compiled(self.trunk) if settings.compiled else self.trunk
         self.beside = (nn.Identity() if beside is None else beside).to(self.device)
         self.parameters = [*self.trunk.parameters(), *self.beside.parameters()]
         self.optimizer = torch.optim.AdamW(

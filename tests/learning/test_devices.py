@@ -10,7 +10,7 @@ import torch
 
 from facerec.errors import MissingPart
 from facerec.learning.augment import AugmentSettings, augment
-from facerec.learning.devices import autocast, device_of, has_bf16
+from facerec.learning.devices import autocast, compiled, device_of, has_bf16
 from facerec.learning.embedding import embed
 from facerec.learning.loop import go
 from facerec.learning.losses import distillation
@@ -47,6 +47,21 @@ def test_bfloat16_is_used_only_where_the_machine_has_it(monkeypatch: pytest.Monk
             with autocast(torch.device("cpu"), wanted):
                 assert (product @ product).dtype == (torch.bfloat16 if has and wanted else torch.float32)
     assert isinstance(has_bf16(torch.device("cpu")), bool)
+
+
+def test_a_damaged_store_of_compiled_code_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor.exc import InductorError
+
+    def compile_(trunk: torch.nn.Module, dynamic: bool):
+        def forward(views: torch.Tensor) -> torch.Tensor:
+            raise InductorError(ImportError("kept/main.so: file too short"), None)
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    monkeypatch.setattr("facerec.learning.devices.require_compiler", lambda: None)
+    with pytest.raises(MissingPart, match=r"main\.so: file too short\): delete .*compiled = false"):
+        compiled(torch.nn.Identity())(torch.ones(1))
 
 
 @gpu

@@ -96,18 +96,18 @@ def page(result: Found) -> str:
     ]  # fmt: skip
     for name, found in result["sets"].items():
         lines += [
-            f"## {name}: {found['faces']:,} faces of {found['people']:,} people", "", *HEAD,
+            f"## {name}: {found['faces']:,} faces of {found['people']:,} people", "", *head("method"),
             *(row(method, one) for method, one in found["methods"].items()), "",
             "By the rate whose threshold is used:", "",
-            *HEAD, *(row(f"{one['fmr']:g}", one) for one in found["by_rate"]), "",
+            *head("FMR"), *(row(f"{one['fmr']:g}", one) for one in found["by_rate"]), "",
         ]  # fmt: skip
     return "\n".join(lines)
 
 
-HEAD = (
-    "| method | groups | pairs: precision | recall | F | BCubed: precision | recall | F | CPU s |",
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-)
+def head(first: str) -> tuple[str, str]:
+    """The head of a table, and the line below it."""
+    names = (first, "groups", "pairs: precision", "recall", "F", "BCubed: precision", "recall", "F", "CPU s")
+    return f"| {' | '.join(names)} |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 
 
 def row(name: str, one: Found) -> str:

@@ -49,13 +49,18 @@ def replacing(path: Path, disk: Disk = DISK) -> Iterator[Path]:
     killed one left half written is written over by the next.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.part")
+    fresh = part_of(path)
     try:
         yield fresh
         with fresh.open("rb") as handle:
             put_in_place(fresh, handle.fileno(), path, disk)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """The name beside `path` under which it is written."""
+    return path.with_name(f".{path.name}.part")
 
 
 def put_in_place(fresh: Path, descriptor: int, path: Path, disk: Disk = DISK) -> None:

@@ -76,11 +76,15 @@ class Beside:
 
         One process at a time: whoever writes it holds the database's lock for writing.
         """
-        if self.path is None or (digests := erasure.erased(connection)) <= erasure.read_list(self.path):
+        if self.path is None:
+            return
+        digests, half = erasure.erased(connection), erasure.half_written(self.path)
+        if digests <= erasure.read_list(self.path) and not half.exists():
             return
         try:
             with explained(self.path), closing(connect_file(self.path)) as lock:
                 lock.execute("BEGIN IMMEDIATE")
+                half.unlink(missing_ok=True)  # nobody else is writing: whoever was has been killed
                 erasure.write_list(self.path, digests)
         except OSError as error:
             words = f"{erasure.list_beside(self.path)}: {error.strerror}"

@@ -16,7 +16,7 @@ from facerec.digest import sha256
 from facerec.gallery.checks import is_digest
 from facerec.gallery.tables import ErasureRow, SubjectRow
 from facerec.gallery.writes import Write, remove_subject
-from facerec.replacing import replacing
+from facerec.replacing import part_of, replacing
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,11 @@ def returned(connection: Connection, digests: set[str]) -> list[str]:
 def list_beside(gallery: Path) -> Path:
     """The file that holds the same list as the table: `gallery.db.erased`."""
     return gallery.with_name(f"{gallery.name}.erased")
+
+
+def half_written(gallery: Path) -> Path:
+    """What a process that is killed while it writes that file leaves."""
+    return part_of(list_beside(gallery))
 
 
 def read_list(gallery: Path) -> set[str]:

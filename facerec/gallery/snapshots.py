@@ -22,7 +22,7 @@ from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.failpoint import failpoint
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.snapshot import BLOCK, SIZE, blocks, read_header, read_payload
-from facerec.replacing import DISK, Disk, put_in_place
+from facerec.replacing import DISK, Disk, part_of, put_in_place
 
 WORTH_FROM = 50_000
 """Templates. Fewer are read from the gallery in a fifth of a second: docs/results/gallery.md. Embeddings that lie in a
@@ -113,7 +113,7 @@ class Snapshots:
 
     def _write(self, stored: StoredEmbeddings) -> None:
         path = self.of(stored.encoder)
-        fresh = path.with_name(f".{path.name}.part")
+        fresh = part_of(path)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             for block in blocks(stored):

@@ -136,7 +136,7 @@ def row(name: str, way: Figures) -> str:
     even = in_words(way["with_equal_weights"].get(f"{FMR:g}")) if "with_equal_weights" in way else ""
     gain = way.get("against_cosine")
     low, high = gain["interval"] if gain else (0, 0)
-    by = f"{100 * gain['lower_by']:+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}]" if gain else ""
+    by = f"{gain['lower_by']:+.2%} [{low:+.2%}, {high:+.2%}]" if gain else ""
     return f"| {name} | {' | '.join(rates)} | {even} | {by} |"
 
 

@@ -225,7 +225,9 @@ NOTES = (
     "`--target-fpir` is how often somebody who is enrolled once may be taken for somebody else; the threshold comes",
     "from it and the number of names. `mislabelled` is right where it points at the right person. Of a subject with a",
     "single picture nothing can be said against the picture, and two names with one picture each are found as often as",
-    "a search with one picture finds its subject.", "",
+    "a search with one picture finds its subject. Where a subject has two pictures and one of them is wrong, both are",
+    "shown, for nobody can say which: one of the two then counts against the precision. Most of LFW's people have a",
+    "single picture, so that is what a picture under a wrong name mostly leads to there.", "",
 )  # fmt: skip
 
 
@@ -259,12 +261,6 @@ def made_unsharp(name: str, cache: Path, encoder: Encoder) -> Unsharp:
 def blurred(crop: np.ndarray) -> np.ndarray:
     """Out of focus."""
     return np.asarray(Image.fromarray(crop).filter(ImageFilter.GaussianBlur(SIGMA)))
-
-
-def several(found: People) -> People:
-    """Only people with two pictures or more."""
-    names, pictures = np.unique(found.labels, return_counts=True)
-    return found.of(names[pictures > 1].tolist())
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ def test_each_epoch_has_its_rate(settings: dict[str, Any], shares: list[float]) 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
     some = digits(200)
-    settings = ClassifierSettings(data="", epochs=1, augment=ViewSettings(rotation=10, brightness=0.2, occlude=0.5))
+    settings = ClassifierSettings(data="", epochs=1, augment=ViewSettings(rotation=10, crop=0.2, pca=0.1, occlude=0.5))
     a, b = (train_classifier(settings, some, some).net.state_dict() for _ in range(2))
     assert all(torch.equal(a[name], b[name]) for name in a)
 
@@ -119,6 +119,9 @@ def test_a_view_without_settings_is_the_picture_and_with_them_another() -> None:
     rng = torch.Generator().manual_seed(0)
     same = views(some.pixels, prepare, ViewSettings(), rng)
     assert torch.allclose(same[0], prepare(some.pixels[0])[0])
+    for asked in (ViewSettings(crop=0.3), ViewSettings(pca=0.5)):
+        seen = views(some.pixels, classification.plain(32, 3), asked, rng)
+        assert not torch.allclose(seen, same.expand(-1, 3, -1, -1), atol=0.02) and 0 <= seen.min() <= seen.max() <= 1
     other = views(some.pixels, prepare, ViewSettings(rotation=30, shift=10), rng)
     assert other.shape == same.shape and not torch.allclose(other, same, atol=0.1)
     assert other.min() >= 0 and other.max() <= 1

@@ -77,6 +77,51 @@ def _too_close(a: np.ndarray, b: np.ndarray, threshold: float, over: str) -> NDA
     return np.asarray(shared > threshold * whole)
 
 
+def generalised_iou(a: np.ndarray, b: np.ndarray) -> Float64:
+    """IoU less the empty share of the smallest box around both: (N, 4), (M, 4) -> (N, M), -1..1.
+
+    It tells near misses from far ones, where IoU is 0 for both (Rezatofighi et al., 2019).
+    """
+    wide = np.maximum(a[:, None, 2], b[None, :, 2]) - np.minimum(a[:, None, 0], b[None, :, 0])
+    high = np.maximum(a[:, None, 3], b[None, :, 3]) - np.minimum(a[:, None, 1], b[None, :, 1])
+    around = np.asarray(wide * high, np.float64)
+    union = area(a).astype(np.float64)[:, None] + area(b)[None, :] - intersection(a, b)
+    empty = np.divide(around - union, around, out=np.zeros_like(around), where=around > 0)
+    return np.asarray(iou(a, b) - empty)
+
+
+def nms_per_class(
+    boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, threshold: float, floor: float = 0.0
+) -> Int64:
+    """`nms` among the boxes of each class alone: (N, 4), (N,), (N,) -> kept row numbers, best score first.
+
+    Rows with a score below `floor` are dropped first.
+    """
+    rows = np.flatnonzero(scores >= floor)
+    kept = [rows[:0]]
+    for label in np.unique(labels[rows]):
+        own = rows[labels[rows] == label]
+        kept.append(own[nms(boxes[own], scores[own], threshold)])
+    found = np.sort(np.concatenate(kept))
+    return found[np.argsort(-scores[found], kind="stable")]
+
+
+def soft_nms(boxes: np.ndarray, scores: np.ndarray, sigma: float = 0.5, floor: float = 0.001) -> tuple[Int64, Float64]:
+    """Lower a box's score instead of dropping it: (N, 4), (N,) -> row numbers and new scores, best first.
+
+    Each box that is taken multiplies the others' scores by exp(-IoU^2 / sigma); those below `floor` are dropped
+    (Bodla et al., 2017).
+    """
+    left, rows, kept, worth = scores.astype(np.float64), np.arange(len(scores)), [], []
+    while len(rows) and (best := left[rows].max()) >= floor:
+        row = rows[left[rows].argmax()]
+        kept.append(row)
+        worth.append(best)
+        rows = rows[rows != row]
+        left[rows] *= np.exp(-(iou(boxes[row : row + 1], boxes[rows])[0] ** 2) / sigma)
+    return np.array(kept, np.int64), np.array(worth, np.float64)
+
+
 def clip(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     """Boxes cut to the picture: (N, 4) -> (N, 4); one wholly outside gets area 0."""
     limits = np.array([width, height, width, height], boxes.dtype)

@@ -31,6 +31,12 @@ def require_float32(name: str, array: np.ndarray, shape: tuple[int | None, ...])
         raise InvalidInput(f"{name} must be float32 {shape}, got {array.dtype} {array.shape}")
 
 
+def require_labels(labels: np.ndarray, count: int) -> None:
+    """Raise InvalidInput unless `labels` is int64 (count,) and 0 or more."""
+    if labels.dtype != np.int64 or labels.shape != (count,) or (labels < 0).any():
+        raise InvalidInput(f"labels must be int64 {(count,)} from 0, got {labels.dtype} {labels.shape}")
+
+
 def unit(rows: np.ndarray) -> Float32:
     """Scale rows to length 1: (N, 128) -> (N, 128) float32.
 
@@ -92,6 +98,84 @@ class Faces:
     def none(cls) -> Faces:
         """No face at all."""
         return cls(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What was found in one image, best score first. N may be 0.
+
+    boxes   (N, 4)  float32  x1 y1 x2 y2, pixels, x2 and y2 exclusive
+    scores  (N,)    float32  0..1
+    labels  (N,)    int64    number of the class, from 0
+    """
+
+    boxes: Float32
+    scores: Float32
+    labels: Int64
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        require_float32("boxes", self.boxes, (n, 4))
+        require_float32("scores", self.scores, (n,))
+        require_labels(self.labels, n)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, keep: np.ndarray | slice) -> Detections:
+        """The chosen detections: a mask, an index array or a slice."""
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+    @classmethod
+    def none(cls) -> Detections:
+        """Nothing at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+    @classmethod
+    def best_first(cls, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> Detections:
+        """From arrays in any order and of any number type; ties stay in their order."""
+        order = np.argsort(-scores, kind="stable")
+        boxes = boxes.reshape(-1, 4)
+        return cls(boxes[order].astype(np.float32), scores[order].astype(np.float32), labels[order].astype(np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """What there really is in one image, as somebody marked it. N may be 0.
+
+    boxes   (N, 4)  float32  x1 y1 x2 y2, pixels, x2 and y2 exclusive
+    labels  (N,)    int64    number of the class, from 0
+    hard    (N,)    bool     not to be counted, found or not: VOC's "difficult", COCO's crowds
+    """
+
+    boxes: Float32
+    labels: Int64
+    hard: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        require_float32("boxes", self.boxes, (n, 4))
+        require_labels(self.labels, n)
+        if self.hard.dtype != np.bool_ or self.hard.shape != (n,):
+            raise InvalidInput(f"hard must be bool {(n,)}, got {self.hard.dtype} {self.hard.shape}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, keep: np.ndarray | slice) -> Objects:
+        """The chosen objects: a mask, an index array or a slice."""
+        return Objects(self.boxes[keep], self.labels[keep], self.hard[keep])
+
+    @classmethod
+    def none(cls) -> Objects:
+        """Nothing at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+
+    @classmethod
+    def of(cls, boxes: np.ndarray, labels: np.ndarray) -> Objects:
+        """From arrays of any number type, none of the objects hard."""
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        return cls(boxes, np.asarray(labels, np.int64), np.zeros(len(boxes), np.bool_))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

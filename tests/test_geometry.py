@@ -195,3 +195,34 @@ def test_outside_the_picture_is_black(shift):
 def test_shrinking_to_less_than_a_pixel_needs_no_more_memory_than_the_picture():
     image = np.full((40, 30, 3), 200, np.uint8)
     assert geometry.warp(image, turned(0, 1e-9, (2, 2)), (5, 5)).shape == (5, 5, 3)
+
+
+@pytest.mark.parametrize(
+    "a, b, expected",
+    [
+        ((0, 0, 2, 2), (0, 0, 2, 2), 1.0),  # itself
+        ((0, 0, 2, 2), (2, 0, 4, 2), 0.0),  # touching: nothing between them
+        ((0, 0, 2, 2), (6, 0, 8, 2), -0.5),  # half of what is around both is empty
+        ((1, 1, 1, 1), (1, 1, 1, 1), 0.0),  # no area
+    ],
+)
+def test_generalised_iou(a, b, expected):
+    a, b = np.array([a], np.float32), np.array([b], np.float32)
+    assert geometry.generalised_iou(a, b) == pytest.approx(expected)
+    assert geometry.generalised_iou(b, a) == pytest.approx(expected)
+
+
+def test_nms_per_class_leaves_other_classes_alone_and_drops_what_is_below_the_floor():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [50, 50, 60, 60]], np.float32)
+    scores, labels = np.array([0.7, 0.6, 0.9, 0.1], np.float32), np.array([0, 0, 1, 0])
+    assert geometry.nms_per_class(boxes, scores, labels, 0.5, floor=0.2).tolist() == [2, 0]
+    assert geometry.nms_per_class(boxes[:0], scores[:0], labels[:0], 0.5).tolist() == []
+
+
+def test_soft_nms_lowers_scores_by_overlap():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
+    rows, scores = geometry.soft_nms(boxes, np.array([0.9, 0.8, 0.5], np.float32), sigma=0.5)
+    assert rows.tolist() == [0, 2, 1]
+    assert scores == pytest.approx([0.9, 0.5, 0.8 * np.exp(-2)])
+    rows, _ = geometry.soft_nms(boxes, np.array([0.9, 0.8, 0.5], np.float32), floor=0.3)
+    assert rows.tolist() == [0, 2]

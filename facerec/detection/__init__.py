@@ -1,0 +1,1 @@
+"""Finding things in pictures: boxes, their classes and how sure one may be."""

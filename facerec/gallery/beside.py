@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
@@ -71,21 +72,22 @@ class Beside:
             is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not is_busy
 
-    def write_erasures(self, connection: Connection) -> None:
+    def write_erasures(self) -> None:
         """Bring the list outside the database up to it. Raises GalleryUnusable where it cannot be written.
 
-        One process at a time: whoever writes it holds the database's lock for writing.
+        One process at a time: whoever writes it holds the database's lock for writing. Nobody may wait for that lock
+        within a read: who empties the log holds it too, and waits for the reads.
         """
         if self.path is None:
             return
-        digests, half = erasure.erased(connection), erasure.half_written(self.path)
-        if digests <= erasure.read_list(self.path) and not half.exists():
-            return
+        half = erasure.half_written(self.path)
         try:
-            with explained(self.path), closing(connect_file(self.path)) as lock:
-                lock.execute("BEGIN IMMEDIATE")
+            with explained(self.path), closing(connect_file(self.path)) as connection:
+                if _erased_in(connection) <= erasure.read_list(self.path) and not half.exists():
+                    return
+                connection.execute("BEGIN IMMEDIATE")
                 half.unlink(missing_ok=True)  # nobody else is writing: whoever was has been killed
-                erasure.write_list(self.path, digests)
+                erasure.write_list(self.path, _erased_in(connection))
         except OSError as error:
             words = f"{erasure.list_beside(self.path)}: {error.strerror}"
             raise GalleryUnusable(f"the erasure is done, but its list cannot be written: {words}") from error
@@ -98,8 +100,8 @@ class Beside:
         if self.path is None or not is_writable(self.path):
             return
         try:
+            self.write_erasures()
             with reading() as connection:
-                self.write_erasures(connection)
                 is_outdated = loading.holds_removed(connection, Snapshots(self.path))
             if is_outdated:
                 Snapshots(self.path).discard()
@@ -127,3 +129,7 @@ class Beside:
         for path in snapshots:
             if not loading.is_right(connection, snapshots, path):
                 yield f"{path.name} is no snapshot of this gallery: `facerec doctor --repair` writes another"
+
+
+def _erased_in(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT digest FROM erasure")}

@@ -99,8 +99,7 @@ def restore(source: Path, where: str | Path, progress: Progress = silent) -> Cop
         aside = _make_room(place)
         _copy_in(copy, place)
     Beside(place).leave_no_trace()
-    with explained(place), closing(connect_file(place)) as connection:
-        erasure.write_list(place, {row[0] for row in connection.execute("SELECT digest FROM erasure")})
+    Beside(place).write_erasures()
     prepare(place, create=False)
     return Copied(copied.subjects, copied.templates, copied.erased, aside)
 

@@ -116,8 +116,7 @@ class Gallery:
         """
         with self._write() as write:
             faces, templates = erasure.forget_subject(write, clean_name(subject))
-        with self._read() as connection:
-            self._beside.write_erasures(connection)
+        self._beside.write_erasures()
         return RemoveResult(faces, templates, write.generation, self._beside.leave_no_trace())
 
     def rename(self, old: str, new: str) -> None:
@@ -264,8 +263,7 @@ class Gallery:
         """
         with self._write() as write:
             done = repair.repaired(write, self._beside.erased())
-        with self._read() as connection:
-            self._beside.write_erasures(connection)
+        self._beside.write_erasures()
         done += self._beside.tidied()
         if done or self.problems():
             self._beside.leave_no_trace()

@@ -42,7 +42,7 @@ def slide_plainly(net: nn.Module, picture: Tensor, side: int, stride: int, batch
     crops = picture.unfold(1, side, stride).unfold(2, side, stride)  # (C, rows, columns, side, side)
     rows, columns = crops.shape[1:3]
     flat = crops.permute(1, 2, 0, 3, 4).flatten(0, 1)
-    logits = torch.cat([net(some.contiguous()) for some in flat.split(batch)])
+    logits = torch.cat([net(some.contiguous()) for some in torch.split(flat, batch)])
     return logits.T.reshape(-1, rows, columns)
 
 

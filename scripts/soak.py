@@ -2,13 +2,15 @@
 
 Every round kills two writers and two readers at a random moment and then looks at everything, by the same function as
 the tests (tests/gallery/invariants.py). Every damaged snapshot is put beside a gallery, which is then searched, and the
-answers are compared with brute force over SQL. Writes docs/results/gallery-soak.json.
+answers are compared with brute force over SQL. Writes docs/results/gallery-soak.json; with `--add`, what this run came
+to is added to what is there, so that the long form can be run in pieces (each with a seed of its own).
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import logging
 import random
 import resource
@@ -22,6 +24,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +43,7 @@ ENCODER = hashlib.sha256(b"soak").hexdigest()
 ROUNDS_PER_GALLERY = 50
 """What is looked at after a round grows with the rounds before it, so a new gallery is begun now and then."""
 
-Figures = dict[str, object]
+Figures = dict[str, Any]
 Damage = Callable[[bytearray, random.Random], bytes]
 
 
@@ -146,7 +149,7 @@ def damaged_snapshots(folder: Path, count: int, seed: int) -> Figures:
         seen["wrong answers"] += answers(gallery, probes) != meant
         seen["not replaced"] += kept.read_bytes() != whole
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / memory
-    wrong, left = seen.pop("wrong answers"), seen.pop("not replaced")
+    wrong, left = seen.pop("wrong answers", 0), seen.pop("not replaced", 0)
     return {
         "files": sum(seen.values()), "kinds": dict(seen), "wrong_answers": wrong, "accepted": left,
         "memory_at_most_times": round(grown, 2), "seconds": round(time.monotonic() - started),
@@ -184,6 +187,21 @@ def threads(folder: Path, seconds: float) -> Figures:
             "seconds": seconds}  # fmt: skip
 
 
+NOT_ADDED = {"longest_round", "memory_at_most_times"}
+"""Of these the larger is kept."""
+
+
+def sums(before: Figures, now: Figures) -> Figures:
+    """Two runs as one."""
+    return {key: total(key, before[key], now[key]) for key in now}
+
+
+def total(key: str, before: Any, now: Any) -> Any:
+    if isinstance(now, dict):
+        return {name: total(name, before.get(name, 0), count) for name, count in now.items()} or before
+    return max(before, now) if key in NOT_ADDED else before + now
+
+
 def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=1000)
@@ -192,6 +210,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--threads", type=float, default=30, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("docs/results/gallery-soak.json"))
+    parser.add_argument("--add", action="store_true", help="add up with what --out holds")
     return parser.parse_args()
 
 
@@ -206,7 +225,12 @@ def main() -> int:
             "damaged_snapshots": damaged_snapshots(folder, options.files, options.seed),
             "threads": threads(folder, options.threads),
         }
-    write_result(options.out, {"command": f"scripts/soak {' '.join(sys.argv[1:])}".strip(), **figures})
+    words = f"scripts/soak {' '.join(sys.argv[1:])}".strip()
+    if options.add and options.out.exists():
+        before = json.loads(options.out.read_text(encoding="utf-8"))
+        words = f"{before['command']}; {words}"
+        figures = {part: sums(before[part], found) for part, found in figures.items()}
+    write_result(options.out, {"command": words, **figures})
     for part, found in figures.items():
         print(part, found)
     rounds, files, pool = figures.values()

@@ -32,8 +32,11 @@ from facerec.gallery.connect import (
 from facerec.gallery.foreign_log import require_own_log
 
 VERSION_TABLE = "facerec_version"
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision, oldest first, as in `migrations/versions`."""
+
+MIGRATION_LOCK = 0xFACE
+"""On a server: whoever makes or upgrades the tables holds it, and others who would wait."""
 
 
 def prepare(place: Path | URL, create: bool) -> None:
@@ -70,6 +73,8 @@ def scripts() -> Path:
 def migrating(engine: Engine) -> Iterator[Connection]:
     """A write transaction in which tables may be rebuilt; it is undone if a reference is left without its row."""
     with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         yield connection
         failpoint("migration.before_commit")
         if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():

@@ -1,7 +1,7 @@
 """The tables. Names of constraints are fixed, so that a migration can name what it drops.
 
     subject 1--n face 1--n template     refusal   operating_point   calibration   audit_event   erasure
-    meta (one row)
+    meta (one row)   encryption (one row, or none)
 
 A subject is addressed by its name, and the name is unique: enrolling "Anna" twice must mean two pictures of one
 Anna, which nothing could tell from two Annas. People who share a name get different ones ("Anna, sales").
@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from facerec.gallery.embedding_column import EmbeddingBytes
 
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 
@@ -119,24 +121,31 @@ class FaceRow(Tables):
 
 
 class TemplateRow(Tables):
-    """The embedding of one face by one encoder: 128 little-endian float32, 512 bytes.
+    """The embedding of one face by one encoder: 128 little-endian float32, 512 bytes, or the same encrypted.
 
+    `sealed` holds nonce, ciphertext and tag, and `key_id` says of which key: see `facerec.gallery.vault`.
     `generation` is the gallery's at the moment of storing: an index can ask for what came since.
     """
 
     __tablename__ = "template"
     __table_args__ = (
         UniqueConstraint("face_id", "encoder"),
-        CheckConstraint("length(embedding) = 512", name="embedding_length"),
+        CheckConstraint("length(embedding) = 512", name="embedding_length").ddl_if("sqlite"),
         CheckConstraint("length(encoder) = 64", name="encoder_length"),
+        CheckConstraint("length(sealed) = 540", name="sealed_length"),
+        CheckConstraint(
+            "(embedding IS NULL) <> (sealed IS NULL) AND (sealed IS NULL) = (key_id IS NULL)", name="plain_or_sealed"
+        ),
         NEVER_REUSE_IDS,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     face_id: Mapped[int] = mapped_column(ForeignKey("face.id", ondelete="CASCADE"))
     encoder: Mapped[str] = mapped_column(String(64))
-    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    embedding: Mapped[bytes | None] = mapped_column(EmbeddingBytes)
     generation: Mapped[int] = mapped_column(index=True)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    key_id: Mapped[str | None] = mapped_column(String(16))
 
 
 class RefusalRow(Tables):
@@ -229,3 +238,14 @@ class ErasureRow(Tables):
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     erased_at: Mapped[datetime]
+
+
+class EncryptionRow(Tables):
+    """There is a row where templates are encrypted: with which key, and since when."""
+
+    __tablename__ = "encryption"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key_id: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime]

@@ -39,7 +39,7 @@ def test_the_databases_own_indexes_are_made_again(two, path, make, holds):
         path,
         "INSERT INTO face SELECT 99, subject_id, source, 'f' || substr(image_sha256, 2), x1, y1, x2, y2,"
         " score, eye_distance, sharpness, yaw, pitch, roll, created_at FROM face WHERE id = 1",
-        "INSERT INTO template SELECT 99, 99, encoder, embedding, generation FROM template WHERE id = 1",
+        "INSERT INTO template SELECT 99, 99, encoder, embedding, generation, NULL, NULL FROM template WHERE id = 1",
     )
     behind_its_back(
         path, "PRAGMA writable_schema = ON", "INSERT INTO sqlite_master SELECT * FROM spare", "DROP TABLE spare"

@@ -239,8 +239,8 @@ def test_f29_a_damaged_template_is_left_out_counted_and_healed_by_enrolling_agai
         "UPDATE face SET x2 = x1",
         "UPDATE subject SET name = ''",
         "INSERT INTO meta VALUES (2, 'x', 0)",
-        "INSERT INTO template SELECT 9, 99, encoder, embedding, 1 FROM template",
-        "INSERT INTO template SELECT 9, face_id, encoder, embedding, 1 FROM template",
+        "INSERT INTO template SELECT 9, 99, encoder, embedding, 1, NULL, NULL FROM template",
+        "INSERT INTO template SELECT 9, face_id, encoder, embedding, 1, NULL, NULL FROM template",
     ],
 )
 def test_the_database_itself_refuses_what_cannot_be(gallery, path, make, statement):

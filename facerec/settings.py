@@ -14,3 +14,10 @@ def default_gallery() -> str:
     import platformdirs  # not needed where the gallery is named
 
     return str(Path(platformdirs.user_data_dir("facerec")) / "gallery.db")
+
+
+def default_key_file() -> Path:
+    """The file of keys that is used when none is named: in the system's place for settings, not where galleries lie."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("facerec")) / "gallery.key"

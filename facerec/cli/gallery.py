@@ -11,6 +11,7 @@ from facerec.cli.answers import FOUND, answering, say
 from facerec.cli.gallery_copies import backup, restore
 from facerec.cli.gallery_exchange import export, import_
 from facerec.cli.gallery_health import health
+from facerec.cli.gallery_keys import encrypt, init, new_key, rotate_key
 from facerec.cli.gallery_leaving import forget, remove
 from facerec.cli.gallery_mending import merge, move_face, remove_face
 
@@ -20,7 +21,10 @@ def gallery() -> None:
     """Look at a gallery and change who is in it."""
 
 
-for command in (remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_):
+for command in (
+    init, remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_, new_key, encrypt,
+    rotate_key,
+):  # fmt: skip
     gallery.add_command(command)
 
 
@@ -72,6 +76,8 @@ def stats(gallery: str | None, as_json: bool) -> int:
     points = {encoder: opened.operating_point(encoder) for encoder in numbers.templates}
     kept = {encoder: asdict(point) for encoder, point in points.items() if point}
     lines = [f"{opened}", f"{numbers.subjects} subjects, {numbers.faces} faces, {numbers.refusals} refused pictures"]
+    if numbers.key_id:
+        lines.append(f"templates are encrypted with key {numbers.key_id}")
     for encoder, count in numbers.templates.items():
         point = points[encoder]
         decides = f", threshold {point.threshold:.3f} at FMR {point.fmr:.2g}" if point else ""

@@ -68,7 +68,7 @@ class EmbeddingBytes(TypeDecorator[bytes]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
         if value is None or dialect.name != "postgresql":
-            return value
+            return None if value is None else bytes(value)
         return np.frombuffer(value, ">f4", offset=PREFIX).astype("<f4").tobytes()
 
 

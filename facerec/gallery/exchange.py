@@ -5,8 +5,10 @@
     {"kind": "end", "lines": ..., "sha256": ...}
 
 A face holds source, image_sha256, box, quality, created_at and templates; a template its encoder and the embedding in
-base64 (128 little-endian float32). The checksum of a line is that of the line without it, the last one that of all
-lines before. Thresholds stay behind: they were measured for one gallery. docs/gallery.md describes the format.
+base64 (128 little-endian float32). Of an encrypted gallery the embedding is encrypted here too, bound to subject,
+picture and encoder: `key_id` and `sealed` take its place, and the format is 2. The checksum of a line is that of the
+line without it, the last one that of all lines before. Thresholds stay behind: they were measured for one gallery.
+docs/gallery.md describes the format.
 """
 
 from __future__ import annotations
@@ -30,12 +32,15 @@ from facerec.gallery import reads
 from facerec.gallery.checks import QUALITY_FIELDS, clean_template
 from facerec.gallery.codec import EMBEDDING_BYTES, from_bytes
 from facerec.gallery.connect import require_file
+from facerec.gallery.keys import find_keys
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.tables import FaceRow, SubjectRow, TemplateRow
+from facerec.gallery.vault import Sealer, Vault, vault_of
 from facerec.records import Template
 from facerec.replacing import replacing
 
-FORMAT = 1
+PLAIN_FORMAT, SEALED_FORMAT = 1, 2
+HEADS = {("gallery", PLAIN_FORMAT), ("gallery", SEALED_FORMAT)}
 LINE_LIMIT = 1 << 28
 """Bytes: some 200,000 templates of one subject. A longer line is no export."""
 
@@ -63,7 +68,8 @@ def export(connection: Connection, target: Path, progress: Progress = silent) ->
     """Write everybody into a file that its owner only can read. Raises GalleryUnusable where it cannot be written."""
     subjects = connection.execute(select(func.count()).select_from(SubjectRow)).scalar_one()
     state = reads.state(connection)
-    head = {"kind": "gallery", "format": FORMAT, "database": state.database, "generation": state.generation}
+    kind = SEALED_FORMAT if vault_of(connection).key_id else PLAIN_FORMAT
+    head = {"kind": "gallery", "format": kind, "database": state.database, "generation": state.generation}
     written = left_out = 0
     try:
         with replacing(target) as fresh:
@@ -90,11 +96,12 @@ def arrivals(source: Path) -> Iterator[Arrival]:
     file that ends too early, and InvalidInput for what no gallery could hold.
     """
     require_file(source, "there is no export of a gallery")
+    unseal = Unsealing()
     try:
         with source.open("rb") as handle:
             for number, line in _checked(handle, source):
                 if line["kind"] == "subject":
-                    yield _arrival(line, f"line {number} of {source}")
+                    yield _arrival(line, f"line {number} of {source}", unseal)
     except OSError as error:
         raise GalleryUnusable(f"{source} cannot be read: {error.strerror}") from error
 
@@ -145,7 +152,7 @@ def _checked(handle: BinaryIO, source: Path) -> Iterator[tuple[int, dict[str, An
             values = unsealed(line)
         except DamagedFile as error:
             raise DamagedFile(f"line {number} of {source} {error}") from error
-        if number == 1 and (values.get("kind"), values.get("format")) != ("gallery", FORMAT):
+        if number == 1 and (values.get("kind"), values.get("format")) not in HEADS:
             raise InvalidInput(f"{source} is no export that this facerec knows: format {values.get('format')}")
         yield number, values
         whole.update(line)
@@ -162,9 +169,11 @@ def _end(line: bytes) -> tuple[object, object]:
 
 def _subjects(connection: Connection) -> Iterator[tuple[dict[str, Any], int]]:
     """Every subject as it is written, and how many templates it has, damaged ones included."""
+    vault = vault_of(connection)
+    needed = [column for column in vault.columns if column.class_ is TemplateRow and column.key != "encoder"]
     query = (
         select(SubjectRow.uid, SubjectRow.name, SubjectRow.created_at.label("since"), FaceRow)
-        .add_columns(TemplateRow.encoder, TemplateRow.embedding)
+        .add_columns(TemplateRow.encoder, *needed)
         .join(FaceRow, FaceRow.subject_id == SubjectRow.id)
         .join(TemplateRow, TemplateRow.face_id == FaceRow.id)
         .order_by(SubjectRow.id, FaceRow.id, TemplateRow.encoder)
@@ -172,18 +181,22 @@ def _subjects(connection: Connection) -> Iterator[tuple[dict[str, Any], int]]:
     rows = connection.execution_options(yield_per=reads.ROWS_AT_ONCE).execute(query).mappings()
     for uid, group in groupby(rows, key=itemgetter("uid")):
         mine = list(group)
-        faces = [_face(list(of_face)) for _, of_face in groupby(mine, key=itemgetter("id"))]
+        faces = [_face(list(of_face), vault) for _, of_face in groupby(mine, key=itemgetter("id"))]
         person = {"uid": uid, "name": mine[0]["name"], "created_at": mine[0]["since"].isoformat()}
         yield {"kind": "subject", **person, "faces": [face for face in faces if face["templates"]]}, len(mine)
 
 
-def _face(rows: list[Any]) -> dict[str, Any]:
+def _face(rows: list[Any], vault: Vault) -> dict[str, Any]:
     """One face from its rows, one per template."""
     first = rows[0]
-    sound = from_bytes([row["embedding"] for row in rows])[1]
+    contents = vault.opened([[row[column.key] for column in vault.columns] for row in rows])
+    sound = from_bytes(contents)[1]
     templates = [
-        {"encoder": row["encoder"], "embedding": base64.b64encode(row["embedding"]).decode()}
-        for row, is_sound in zip(rows, sound, strict=True)
+        {
+            "encoder": row["encoder"],
+            **_written(vault, content, bound_to(row["uid"], row["image_sha256"], row["encoder"])),
+        }
+        for row, content, is_sound in zip(rows, contents, sound, strict=True)
         if is_sound
     ]
     quality = {name: first[name] for name in sorted(QUALITY_FIELDS) if first[name] is not None}
@@ -197,11 +210,45 @@ def _face(rows: list[Any]) -> dict[str, Any]:
     }
 
 
-def _arrival(line: dict[str, Any], where: str) -> Arrival:
+BOUND_TO = ("uid", "image_sha256", "encoder")
+
+
+def bound_to(uid: str, image_sha256: str, encoder: str) -> str:
+    """What an encrypted embedding of an export belongs to."""
+    return f"facerec export.embedding 2|{uid}|{image_sha256}|{encoder}"
+
+
+def _written(vault: Vault, content: bytes, words: str) -> dict[str, str]:
+    """An embedding as it is written: encrypted where it lies encrypted."""
+    if vault.key_id is None:
+        return {"embedding": base64.b64encode(content).decode()}
+    return {"key_id": vault.key_id, "sealed": base64.b64encode(vault.sealed_for(words, content)).decode()}
+
+
+class Unsealing:
+    """Takes an embedding out of a line; keys are looked for when the first encrypted one comes."""
+
+    def __init__(self) -> None:
+        self._sealer: Sealer | None = None
+
+    def __call__(self, template: dict[str, Any], words: str) -> bytes:
+        """512 bytes. Raises InvalidInput where it is none, and GalleryUnusable where its key is not at hand."""
+        if "sealed" not in template:
+            content = base64.b64decode(template["embedding"], validate=True)
+        else:
+            self._sealer = self._sealer or Sealer(find_keys())
+            sealed = base64.b64decode(template["sealed"], validate=True)
+            content = self._sealer.unseal(template["key_id"], sealed, words)
+        if len(content) != EMBEDDING_BYTES:
+            raise InvalidInput(f"an embedding has {EMBEDDING_BYTES} bytes, got {len(content)}")
+        return content
+
+
+def _arrival(line: dict[str, Any], where: str, unseal: Unsealing) -> Arrival:
     """Raises InvalidInput where a checked line does not hold what it should: somebody made it by hand, and wrongly."""
     try:
         templates = tuple(
-            (_template(line["name"], face, template), datetime.fromisoformat(face["created_at"]))
+            (_template(line, face, template, unseal), datetime.fromisoformat(face["created_at"]))
             for face in line["faces"]
             for template in face["templates"]
         )
@@ -213,10 +260,8 @@ def _arrival(line: dict[str, Any], where: str) -> Arrival:
         raise InvalidInput(f"{where}: {error}") from error
 
 
-def _template(name: str, face: dict[str, Any], template: dict[str, Any]) -> Template:
-    content = base64.b64decode(template["embedding"], validate=True)
-    if len(content) != EMBEDDING_BYTES:
-        raise InvalidInput(f"an embedding has {EMBEDDING_BYTES} bytes, got {len(content)}")
+def _template(line: dict[str, Any], face: dict[str, Any], template: dict[str, Any], unseal: Unsealing) -> Template:
+    name, content = line["name"], unseal(template, bound_to(line["uid"], face["image_sha256"], template["encoder"]))
     x1, y1, x2, y2 = map(float, face["box"])
     embedding = np.frombuffer(content, "<f4").astype(np.float32)
     box, quality = (x1, y1, x2, y2), dict(face["quality"])

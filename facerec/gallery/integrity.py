@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select, text
 from facerec.gallery.codec import from_bytes
 from facerec.gallery.reads import ROWS_AT_ONCE
 from facerec.gallery.tables import AuditEventRow, FaceRow, MetaRow, SubjectRow, TemplateRow
+from facerec.gallery.vault import vault_of
 
 SHOWN = 3
 """Pictures that a sentence names."""
@@ -53,10 +54,12 @@ def _of_the_rows(connection: Connection) -> Iterator[str]:
 
 
 def damaged_templates(connection: Connection) -> list[int]:
-    """Ids of the templates whose bytes are no embedding."""
+    """Ids of the templates whose bytes are no embedding, or were not sealed for the row that they lie in."""
     found: list[int] = []
-    for block in connection.execute(select(TemplateRow.id, TemplateRow.embedding)).partitions(ROWS_AT_ONCE):
-        sound = from_bytes([row[1] for row in block])[1]
+    vault = vault_of(connection)
+    query = select(TemplateRow.id, *vault.columns).outerjoin(FaceRow, FaceRow.id == TemplateRow.face_id)
+    for block in connection.execute(query).partitions(ROWS_AT_ONCE):
+        sound = from_bytes(vault.opened([row[1:] for row in block]))[1]
         found += [row[0] for row, is_sound in zip(block, sound, strict=True) if not is_sound]
     return found
 

@@ -16,6 +16,7 @@ from facerec.gallery.refresh import Refreshed, refreshed
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.snapshot import read_header
 from facerec.gallery.snapshots import Snapshots, open_plain
+from facerec.gallery.vault import vault_of
 
 STALE_SHARE = 1 / 16
 """Of the templates: where so many came since the snapshot, a new one is written. Reading one from the gallery costs
@@ -32,6 +33,8 @@ class Loaded(NamedTuple):
 
 def load(connection: Connection, kept: Snapshots, encoder: str) -> Loaded:
     """What `reads.embeddings` of everybody answers, sooner where there is a snapshot to be trusted."""
+    if vault_of(connection).key_id:  # embeddings of an encrypted gallery lie in no file but its own
+        return Loaded(reads.embeddings(connection, encoder, None), False, any(kept))
     done = _from_snapshot(connection, kept, encoder)
     stored = done.stored if done else reads.embeddings(connection, encoder, None)
     is_worth = len(stored) >= snapshots.WORTH_FROM and not stored.quarantined

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from facerec.errors import InvalidInput
 from facerec.gallery.results import MendResult
 from facerec.gallery.tables import FaceRow, RefusalRow, SubjectRow, TemplateRow
+from facerec.gallery.vault import Place, vault_of
 from facerec.gallery.writes import FACES_OF_PICTURE, SAME_FACE_IOU, Write, find_or_add_subject, subject_id_of
 from facerec.geometry import iou
 
@@ -50,7 +51,7 @@ def _move(write: Write, faces: Sequence[int], old: tuple[int, str], new: tuple[i
         if _is_known(write.connection, face_id, new[0]):
             _delete(write, face_id)
         else:
-            write.connection.execute(update(FaceRow).where(FaceRow.id == face_id).values(subject_id=new[0]))
+            _give(write, face_id, new[0])
     templates = _renew(write, faces)
     is_gone = _remove_if_empty(write, old[0])
     write.record("remove" if is_gone else "move", old[0], templates)
@@ -74,6 +75,18 @@ def _is_known(connection: Connection, face_id: int, subject_id: int) -> bool:
     there = connection.execute(FACES_OF_PICTURE, picture).all()
     boxes = np.array([row[1:] for row in there]).reshape(-1, 4)
     return bool((iou(boxes, np.array([face[1:]])) >= SAME_FACE_IOU).any())
+
+
+def _give(write: Write, face_id: int, subject_id: int) -> None:
+    """Give a face to a subject; a template that is bound to its subject is sealed anew, a damaged one left."""
+    vault = vault_of(write.connection)
+    query = select(TemplateRow.id, TemplateRow.encoder, *vault.columns).join(FaceRow, FaceRow.id == TemplateRow.face_id)
+    rows = write.connection.execute(query.where(FaceRow.id == face_id)).all() if vault.key_id else []
+    write.connection.execute(update(FaceRow).where(FaceRow.id == face_id).values(subject_id=subject_id))
+    for row, content in zip(rows, vault.opened([row[2:] for row in rows]), strict=True):
+        if content:
+            closed = vault.closed(content, Place(subject_id, face_id, row.encoder))
+            write.connection.execute(update(TemplateRow).where(TemplateRow.id == row.id).values(closed))
 
 
 def _renew(write: Write, faces: Sequence[int]) -> int:

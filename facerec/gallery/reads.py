@@ -25,6 +25,7 @@ from facerec.gallery.results import (
 from facerec.gallery.tables import (
     AuditEventRow,
     CalibrationRow,
+    EncryptionRow,
     FaceRow,
     MetaRow,
     OperatingPointRow,
@@ -32,6 +33,7 @@ from facerec.gallery.tables import (
     SubjectRow,
     TemplateRow,
 )
+from facerec.gallery.vault import PLAIN, Vault, vault_of
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import DIM, Float32, Int64, OperatingPoint
 
@@ -58,6 +60,11 @@ def generation(connection: Connection) -> int:
 def state(connection: Connection) -> State:
     """Which state of which gallery this is."""
     return State(*connection.execute(STATE).one())
+
+
+def key_id(connection: Connection) -> str | None:
+    """Of the key that templates are encrypted with; None where they are not."""
+    return connection.execute(select(EncryptionRow.key_id)).scalar()
 
 
 def has_passed(connection: Connection, past: State) -> bool:
@@ -123,6 +130,7 @@ def stats(connection: Connection, schema: str) -> GalleryStats:
         faces=_count(connection, select(FaceRow.id)),
         templates={row[0]: row[1] for row in templates},
         refusals=_count(connection, select(RefusalRow.id)),
+        key_id=key_id(connection),
     )
 
 
@@ -155,14 +163,15 @@ class Templates(NamedTuple):
 
 def templates(connection: Connection, which: ColumnElement[bool]) -> Templates:
     """The templates that a condition on template and face holds for, in id order."""
+    vault = vault_of(connection)
     query = (
-        select(TemplateRow.id, FaceRow.subject_id, TemplateRow.embedding)
+        select(TemplateRow.id, FaceRow.subject_id, *vault.columns)
         .join(FaceRow, FaceRow.id == TemplateRow.face_id)
         .where(which)
         .order_by(TemplateRow.id)
     )
-    blocks = [_decode(rows) for rows in connection.execute(query).partitions(ROWS_AT_ONCE)]
-    return Templates(*(np.concatenate(parts) for parts in zip(_decode(()), *blocks, strict=True)))
+    blocks = [_decode(vault, rows) for rows in connection.execute(query).partitions(ROWS_AT_ONCE)]
+    return Templates(*(np.concatenate(parts) for parts in zip(_decode(PLAIN, ()), *blocks, strict=True)))
 
 
 def count_faces(connection: Connection) -> int:
@@ -227,9 +236,9 @@ def calibration(connection: Connection, encoder: str) -> Calibration | None:
     return None if row is None else Calibration(row.target_fpir, OperatingPoints.of(json.loads(row.points)))
 
 
-def _decode(rows: Sequence[Any]) -> Templates:
-    """From rows of (template id, subject id, bytes)."""
-    decoded, sound = from_bytes([row[2] for row in rows])
+def _decode(vault: Vault, rows: Sequence[Any]) -> Templates:
+    """From rows of (template id, subject id, what the vault needs)."""
+    decoded, sound = from_bytes(vault.opened([row[2:] for row in rows]))
     ids, owners = (np.array([row[column] for row in rows], np.int64) for column in (0, 1))
     return Templates(ids, owners, decoded.reshape(-1, DIM), sound)
 

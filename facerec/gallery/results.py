@@ -109,6 +109,7 @@ class GalleryStats:
     schema     revision of the tables
     templates  sha256 of each encoder -> how many templates of it
     refusals   pictures that were looked at and not enrolled
+    key_id     of the key that templates are encrypted with; None where they are not
     """
 
     database: str
@@ -118,6 +119,7 @@ class GalleryStats:
     faces: int
     templates: dict[str, int]
     refusals: int
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

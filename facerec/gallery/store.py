@@ -13,7 +13,20 @@ from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
 from facerec.failpoint import failpoint
-from facerec.gallery import arriving, details, erasure, exchange, integrity, loading, mending, reads, repair, writes
+from facerec.gallery import (
+    arriving,
+    details,
+    encryption,
+    erasure,
+    exchange,
+    integrity,
+    loading,
+    mending,
+    reads,
+    repair,
+    writes,
+)  # fmt: skip
+from facerec.gallery.again import again
 from facerec.gallery.arriving import Arrived
 from facerec.gallery.beside import Beside
 from facerec.gallery.checks import (
@@ -34,7 +47,9 @@ from facerec.gallery.connect import (
     undisturbed,
     writing,
 )
+from facerec.gallery.encryption import Resealed
 from facerec.gallery.exchange import Arrival, Exported
+from facerec.gallery.keys import find_keys, require_elsewhere
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
@@ -76,16 +91,24 @@ class Gallery:
         place = locate(where)
         prepare(place, create)
         opened = cls(place, engine_at(place), now)
+        opened.look_again()
         opened._beside.catch_up(opened._read)
         return opened
 
     def __str__(self) -> str:
         return shown(self._place)
 
+    def look_again(self) -> None:
+        """Find out whether templates are encrypted, and with which key. Raises GalleryUnusable without that key."""
+        with self._read() as connection:
+            vault = encryption.vault_at(connection, find_keys)
+        self._engine.update_execution_options(vault=vault)
+
     def close(self) -> None:
         """Let go of the server's connections; a file holds none between two calls."""
         self._engine.dispose()
 
+    @again
     def enroll(self, templates: Sequence[Template]) -> EnrollResult:
         """Store templates, all or none; the same face of the same picture again is reported and not stored.
 
@@ -103,12 +126,14 @@ class Gallery:
             generation=write.generation if new else write.generation - 1,
         )
 
+    @again
     def remove(self, subject: str) -> RemoveResult:
         """Delete a subject with faces, templates and refusals, and overwrite their bytes. Raises NotEnrolled."""
         with self._write() as write:
             faces, templates = writes.remove_subject(write, clean_name(subject))
         return RemoveResult(faces, templates, write.generation, self._beside.leave_no_trace())
 
+    @again
     def forget(self, subject: str) -> RemoveResult:
         """As `remove`, and for good: no backup or export that still holds the subject brings it back.
 
@@ -119,12 +144,14 @@ class Gallery:
         self._beside.write_erasures()
         return RemoveResult(faces, templates, write.generation, self._beside.leave_no_trace())
 
+    @again
     def rename(self, old: str, new: str) -> None:
         """Give a subject another name. Raises NotEnrolled, and InvalidInput when the new name is taken."""
         with self._write() as write:
             writes.rename_subject(write, clean_name(old), clean_name(new))
         self._beside.empty_the_log()
 
+    @again
     def forget_face(self, face_id: int) -> MendResult:
         """Delete one face with its templates, and overwrite their bytes; its subject goes with its last face.
 
@@ -134,34 +161,40 @@ class Gallery:
             mended = mending.forget_face(write, face_id)
         return replace(mended, is_log_empty=self._beside.leave_no_trace())
 
+    @again
     def move_face(self, face_id: int, subject: str) -> MendResult:
         """Give one face to another subject, enrolled or new. Raises InvalidInput where there is no such face."""
         with self._write() as write:
             mended = mending.move_face(write, face_id, clean_name(subject))
         return replace(mended, is_log_empty=self._beside.leave_no_trace())
 
+    @again
     def merge(self, subject: str, into: str) -> MendResult:
         """Give all faces of one subject to another. Raises NotEnrolled, and InvalidInput for one subject twice."""
         with self._write() as write:
             mended = mending.merge(write, clean_name(subject), clean_name(into))
         return replace(mended, is_log_empty=self._beside.leave_no_trace())
 
+    @again
     def uids(self) -> dict[str, str]:
         """Every subject's uid, which copies and exports keep, -> its name."""
         with self._read() as connection:
             return arriving.uids(connection)
 
+    @again
     def take_in(self, arrivals: Sequence[Arrival]) -> Arrived:
         """Store people of an export, all of these or none; see `facerec.gallery.arriving.take_all_in`."""
         with self._write() as write:
             return arriving.take_in(write, arrivals)
 
+    @again
     def export(self, target: Path, progress: Progress = silent) -> Exported:
         """Write everybody into a file of JSON lines, as of one moment; see `facerec.gallery.exchange`."""
         path = target_path(target, self._place, "export")
         with self._read() as connection:
             return exchange.export(connection, path, progress)
 
+    @again
     def remember_refusals(self, refusals: Sequence[Refusal]) -> int:
         """Remember pictures that were looked at and not enrolled; how many of them were not known."""
         cleaned = [clean_refusal(refusal) for refusal in refusals]
@@ -171,53 +204,88 @@ class Gallery:
                 write.record("refuse")
         return new
 
+    @again
     def save_operating_point(self, point: OperatingPoint) -> None:
         """Store a measured threshold; it is in use from now on."""
         require_operating_point(point)
         with self._write() as write:
             writes.store_operating_point(write, point)
 
+    @again
     def save_calibration(self, encoder: str, calibration: Calibration) -> None:
         """Store thresholds for searches; they are in use from now on. Raises InvalidInput for one that says nothing."""
         require_calibration(encoder, calibration)
         with self._write() as write:
             writes.store_calibration(write, encoder, calibration)
 
+    @again
+    def encrypt(self, progress: Progress = silent) -> Resealed:
+        """Encrypt every template from now on, with the newest key at hand; the gallery's files keep nothing plain.
+
+        One transaction: others wait for it to write. Raises InvalidInput where it is encrypted already, and
+        GalleryUnusable where there is no key.
+        """
+        ring = find_keys()
+        if ring.path and isinstance(self._place, Path):
+            require_elsewhere(ring.path, self._place)
+        with self._write() as write:
+            done = encryption.encrypt(write, ring.newest, progress)
+        self.look_again()
+        self._beside.leave_no_trace()
+        return done
+
+    def rotate_key(self, progress: Progress = silent) -> Resealed:
+        """Encrypt every template with the newest key at hand. What was stopped is gone on with by calling it again."""
+        ring = find_keys()
+        self.look_again()
+        done = encryption.rotate(self._write_with_any_key, ring, progress)
+        self.look_again()
+        self._beside.leave_no_trace()
+        return done
+
+    @again
     def subjects(self) -> list[SubjectSummary]:
         """Everybody enrolled, by name."""
         with self._read() as connection:
             return reads.subjects(connection)
 
+    @again
     def show(self, subject: str) -> SubjectDetail:
         """One subject with each of its faces. Raises NotEnrolled."""
         with self._read() as connection:
             return reads.show(connection, clean_name(subject))
 
+    @again
     def stats(self) -> GalleryStats:
         """The gallery in numbers."""
         with self._read() as connection:
             return reads.stats(connection, REVISIONS[-1])
 
+    @again
     def generation(self) -> int:
         """How often the gallery has changed."""
         with self._read() as connection:
             return reads.generation(connection)
 
+    @again
     def state(self) -> State:
         """Which state of which gallery this is: an index made at another one is stale."""
         with self._read() as connection:
             return reads.state(connection)
 
+    @again
     def embeddings(self, encoder: str, subject: str | None = None) -> StoredEmbeddings:
         """The templates made by one encoder, of everybody or of one subject. Raises NotEnrolled."""
         with self._read() as connection:
             return reads.embeddings(connection, encoder, None if subject is None else clean_name(subject))
 
+    @again
     def faces(self, encoder: str) -> details.EnrolledFaces:
         """Every sound template of one encoder with the face that it was made of."""
         with self._read() as connection:
             return details.enrolled_faces(connection, encoder)
 
+    @again
     def load(self, encoder: str) -> StoredEmbeddings:
         """As `embeddings` of everybody; where there are many, by way of a snapshot beside the gallery's file."""
         with self._read() as connection:
@@ -225,37 +293,44 @@ class Gallery:
         self._beside.keep(loaded, self._is_free_of_removed)
         return loaded.stored
 
+    @again
     def refresh(self, stored: StoredEmbeddings) -> StoredEmbeddings:
         """What `embeddings` of everybody would answer now, by reading only what changed since `stored` was read."""
         with self._read() as connection:
             done = refreshed(connection, stored)
             return done.stored if done else reads.embeddings(connection, stored.encoder, None)
 
+    @again
     def enrolled_images(self, encoder: str, subject: str | None = None) -> set[str]:
         """sha256 of the pictures that this encoder has a template of, of anybody or of one subject."""
         with self._read() as connection:
             return reads.enrolled_images(connection, encoder, None if subject is None else clean_name(subject))
 
+    @again
     def refused_images(self, pipeline: str) -> dict[str, str]:
         """sha256 of the pictures that this pipeline refused -> the reason."""
         with self._read() as connection:
             return reads.refused_images(connection, pipeline)
 
+    @again
     def operating_point(self, encoder: str) -> OperatingPoint | None:
         """The threshold in use for an encoder; None when none was measured."""
         with self._read() as connection:
             return reads.operating_point(connection, encoder)
 
+    @again
     def calibration(self, encoder: str) -> Calibration | None:
         """The thresholds in use for searches with an encoder; None where this gallery has none of its own."""
         with self._read() as connection:
             return reads.calibration(connection, encoder)
 
+    @again
     def problems(self) -> list[str]:
         """What is wrong with the gallery, one sentence each. Reads every row, and every snapshot."""
         with self._read() as connection:
             return [*integrity.problems(connection), *self._beside.problems(connection)]
 
+    @again
     def repair(self) -> list[str]:
         """Put right what can be without a backup or the pictures; what was done, one sentence each.
 
@@ -283,9 +358,18 @@ class Gallery:
         if not is_writable(self._place):
             raise GalleryUnusable(f"the gallery {self} cannot be written: the file or its folder is read-only")
         with explained(self._place), writing(self._engine) as connection:
-            yield writes.Write.begin(connection, self._now())
+            write = writes.Write.begin(connection, self._now())
+            encryption.require_current(connection)
+            yield write
             failpoint("write.before_commit")
         failpoint("write.after_commit")
+
+    @contextmanager
+    def _write_with_any_key(self) -> Iterator[writes.Write]:
+        """As `_write`, for whoever changes the key that is written with."""
+        self.look_again()
+        with self._write() as write:
+            yield write
 
     def _is_free_of_removed(self, stored: StoredEmbeddings) -> bool:
         with self._read() as connection:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.dml import ReturningInsert
 
 from facerec.errors import InvalidInput, NotEnrolled
@@ -26,6 +29,7 @@ from facerec.gallery.tables import (
     SubjectRow,
     TemplateRow,
 )
+from facerec.gallery.vault import Place, vault_of
 from facerec.geometry import iou
 from facerec.records import OperatingPoint, Template
 
@@ -40,9 +44,6 @@ FACES_OF_PICTURE = (
     select(FaceRow.id, FaceRow.x1, FaceRow.y1, FaceRow.x2, FaceRow.y2)
     .where(FaceRow.image_sha256 == bindparam("image_sha256"), FaceRow.subject_id == bindparam("subject_id"))
     .order_by(FaceRow.id)
-)
-TEMPLATE_OF_FACE = select(TemplateRow.id, TemplateRow.embedding).where(
-    TemplateRow.face_id == bindparam("face_id"), TemplateRow.encoder == bindparam("encoder")
 )
 ADD_SUBJECT = insert(SubjectRow).returning(SubjectRow.id)
 ADD_FACE = insert(FaceRow).returning(FaceRow.id)
@@ -94,15 +95,24 @@ def store_template(write: Write, template: Template) -> Stored:
     """Store a template unless it is there. One whose bytes were damaged is put right, and counts as new."""
     subject_id = find_or_add_subject(write, template.subject)
     face_id = _face(write, subject_id, template)
-    face = {"face_id": face_id, "encoder": template.encoder}
-    content = {"embedding": to_bytes(template.embedding), "generation": write.generation}
-    there = write.connection.execute(TEMPLATE_OF_FACE, face).first()
+    vault, face = vault_of(write.connection), {"face_id": face_id, "encoder": template.encoder}
+    content = vault.closed(to_bytes(template.embedding), Place(subject_id, face_id, template.encoder))
+    content["generation"] = write.generation
+    there = write.connection.execute(template_of_face(vault.columns), face).first()
     if there is None:
         return Stored(write.add(ADD_TEMPLATE, face | content), subject_id, True)
-    if from_bytes([there.embedding])[1].all():
+    if from_bytes(vault.opened([there[1:]]))[1].all():
         return Stored(there.id, subject_id, False)
     write.connection.execute(update(TemplateRow).where(TemplateRow.id == there.id).values(content))
     return Stored(there.id, subject_id, True)
+
+
+@functools.cache
+def template_of_face(columns: tuple[InstrumentedAttribute[Any], ...]) -> Select[Any]:
+    """A template's id, and what its vault needs, by face and encoder."""
+    of_face = (TemplateRow.face_id == bindparam("face_id")) & (TemplateRow.encoder == bindparam("encoder"))
+    joined = select(TemplateRow.id, *columns).join(FaceRow, FaceRow.id == TemplateRow.face_id)
+    return joined.where(of_face)
 
 
 def remove_subject(write: Write, name: str, action: str = "remove") -> tuple[int, int]:

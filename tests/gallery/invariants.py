@@ -18,11 +18,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from facerec.gallery import open_gallery
+from facerec.gallery.keys import find_keys
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Template, unit
@@ -73,15 +74,26 @@ def whole_and_once(connection: sqlite3.Connection, acknowledged: Iterable[Templa
     )
     assert [row for half in halves for row in connection.execute(half)] == []
     rows = connection.execute(
-        "SELECT template.id, subject_id, name, encoder, embedding FROM template JOIN face ON face_id = face.id "
-        "JOIN subject ON subject_id = subject.id ORDER BY template.id"
-    )
-    stored = [Stored(*row) for row in rows]
+        "SELECT template.id, subject_id, name, encoder, embedding, sealed, face_id, key_id FROM template "
+        "JOIN face ON face_id = face.id JOIN subject ON subject_id = subject.id ORDER BY template.id"
+    ).fetchall()
+    (database,) = connection.execute("SELECT database FROM meta").fetchone()
+    stored = [Stored(*row[:4], row[4] or unsealed(database, row)) for row in rows]
     there = Counter((one.name, one.encoder, one.embedding) for one in stored)
     for template in acknowledged:
         meant = (template.subject, template.encoder, template.embedding.astype("<f4").tobytes())
         assert there[meant] == 1, f"{template.subject} {template.source} is there {there[meant]} times"
     return stored
+
+
+def unsealed(database: str, row: tuple[Any, ...]) -> bytes:
+    """What lies encrypted in a row, by the layout that docs/gallery.md tells."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    _, subject_id, _, encoder, _, sealed, face_id, key_id = row
+    bound_to = f"facerec template.embedding 1|{database}|{subject_id}|{face_id}|{encoder}"
+    secret = find_keys().keys[key_id].secret
+    return AESGCM(secret).decrypt(sealed[:12], sealed[12:], bound_to.encode())
 
 
 def is_what_is_stored(searcher: Searcher, stored: Sequence[Stored]) -> None:

@@ -1,0 +1,328 @@
+"""Templates encrypted at rest: keys, rows that are bound, rotation, and what must not lie anywhere in plain."""
+
+import base64
+import json
+import logging
+import os
+import secrets
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alembic import command
+
+from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput, MissingPart
+from facerec.gallery import encryption, open_gallery
+from facerec.gallery.arriving import survey, take_all_in
+from facerec.gallery.copies import backup, restore
+from facerec.gallery.keys import add_key, find_keys, read_keys
+from facerec.gallery.searcher import Searcher
+from facerec.gallery.store import Gallery
+from facerec.gallery.vault import Sealer
+from tests.gallery.test_schema import config_for
+
+pytest.importorskip("cryptography")
+
+
+@pytest.fixture
+def key_file(tmp_path, monkeypatch) -> Path:
+    """A file with one key, away from the gallery, that the environment names."""
+    path = tmp_path / "keys" / "gallery.key"
+    path.parent.mkdir()
+    monkeypatch.delenv("FACEREC_GALLERY_KEY", raising=False)
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(path))
+    add_key(path)
+    return path
+
+
+@pytest.fixture
+def sealed(gallery, key_file) -> Gallery:
+    gallery.encrypt()
+    return gallery
+
+
+def rows(path: Path) -> list[tuple]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT id, embedding, sealed, key_id FROM template ORDER BY id").fetchall()
+
+
+def run(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def same(gallery: Gallery, templates) -> bool:
+    """Are these templates what the gallery holds, bit for bit?"""
+    stored = gallery.embeddings(templates[0].encoder)
+    return stored.quarantined == 0 and np.array_equal(stored.rows, np.stack([one.embedding for one in templates]))
+
+
+def test_what_is_stored_is_sealed_and_found_again(sealed, path, make, holds, encoder):
+    templates = [make("Anna", 1), make("Anna", 2), make("Ben", 3)]
+    sealed.enroll(templates)
+    key = find_keys().newest.id
+    for _, embedding, ciphertext, key_id in rows(path):
+        assert embedding is None and len(ciphertext) == 540 and key_id == key
+    assert same(open_gallery(path), templates) and sealed.stats().key_id == key
+    assert Searcher(sealed, encoder).search(templates[2].embedding[None], 1)[0][0][0] == "Ben"
+    assert sealed.enroll(templates).stored == 0 and sealed.problems() == []
+    holds(sealed, templates)
+
+
+def test_the_same_embedding_never_lies_the_same_way_twice(sealed, path, make):
+    one = make("Anna", 1)
+    sealed.enroll([one])
+    before = rows(path)[0][2]
+    sealed.remove("Anna")
+    sealed.enroll([one])
+    assert rows(path)[0][2] != before
+
+
+def test_a_gallery_is_encrypted_later_and_keeps_nothing_plain(gallery, path, key_file, make, holds, snapshots_always):
+    templates = [make("Anna", 1), make("Ben", 2)]
+    gallery.enroll(templates)
+    gallery.load(templates[0].encoder)
+    assert list(path.parent.glob("*.snapshot"))
+    other = open_gallery(path)
+    assert gallery.encrypt().sealed == 2
+    assert same(gallery, templates)
+    assert leaks(path.parent, templates) == []
+    assert same(other, templates)  # opened before, and finds out
+    other.enroll([make("Zoë", 5)])
+    assert all(embedding is None for _, embedding, _, _ in rows(path))
+    holds(gallery, [*templates, make("Zoë", 5)])
+    with pytest.raises(InvalidInput, match="already"):
+        gallery.encrypt()
+
+
+def leaks(folder: Path, templates) -> list[str]:
+    """Files below a folder that hold eight numbers of an embedding in a row, as bytes, in base64 or in decimal."""
+    found = []
+    for file in folder.rglob("*"):
+        content = file.read_bytes() if file.is_file() else b""
+        for template in templates:
+            plain = template.embedding.astype("<f4").tobytes()
+            forms = [plain[32 * n : 32 * n + 32] for n in range(16)]
+            forms += [base64.b64encode(plain)[64 * n : 64 * n + 64] for n in range(10)]
+            forms += [template.embedding[n : n + 8].astype(">f4").tobytes() for n in range(0, 120, 8)]
+            found += [file.name for form in forms if form in content]
+    return sorted(set(found))
+
+
+def test_the_search_for_leaks_sees_a_plain_gallery(gallery, path, make, tmp_path):
+    gallery.enroll([make("Anna", 1)])
+    gallery.export(tmp_path / "people.jsonl")
+    assert {"gallery.db", "people.jsonl"} <= set(leaks(tmp_path, [make("Anna", 1)]))
+
+
+def test_nothing_plain_lies_in_copies_exports_or_logs(sealed, path, make, tmp_path, encoder, snapshots_always, caplog):
+    templates = [make("Anna", 1), make("Ben", 2)]
+    with caplog.at_level(logging.DEBUG):
+        sealed.enroll(templates)
+        sealed.load(encoder)
+        backup(path, tmp_path / "copies" / "backup.db")
+        sealed.export(tmp_path / "copies" / "people.jsonl")
+        sealed.repair()
+    assert leaks(tmp_path, templates) == [] and not list(path.parent.glob("*.snapshot"))
+    for word in (base64.b64encode(templates[0].embedding.tobytes()).decode()[:40], key_words()):
+        assert word not in caplog.text
+
+
+def key_words() -> str:
+    return base64.b64encode(find_keys().newest.secret).decode()
+
+
+def test_f46_without_the_key_nothing_opens_and_no_byte_is_touched(sealed, path, make, key_file, monkeypatch):
+    sealed.enroll([make("Anna", 1)])
+    right, key_id = key_file.read_text(), find_keys().newest.id
+    before = path.read_bytes()
+    other = base64.b64encode(secrets.token_bytes(32)).decode()
+    for wrong in ("", f"{other}\n"):
+        key_file.write_text(wrong)
+        with pytest.raises(GalleryUnusable, match=key_id):
+            open_gallery(path)
+    monkeypatch.setenv("FACEREC_GALLERY_KEY", other)
+    with pytest.raises(GalleryUnusable, match=key_id) as refused:
+        open_gallery(path)
+    assert other not in str(refused.value)
+    assert path.read_bytes() == before
+    monkeypatch.delenv("FACEREC_GALLERY_KEY")
+    key_file.write_text(right)
+    assert same(open_gallery(path), [make("Anna", 1)])
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE template SET sealed = old.sealed FROM (SELECT id, sealed FROM template) old WHERE old.id = 3 - template.id",
+        "UPDATE face SET subject_id = 3 - subject_id",
+        "UPDATE template SET sealed = CAST(substr(sealed, 1, 100) || x'00' || substr(sealed, 102) AS BLOB)",
+        "UPDATE meta SET database = replace(database, substr(database, 1, 1), '~')",
+        "UPDATE template SET embedding = zeroblob(512), sealed = NULL, key_id = NULL",
+    ],
+    ids=["ciphertexts swapped", "faces swapped", "a byte changed", "carried to another gallery", "put there in plain"],
+)
+def test_f46_what_was_not_sealed_for_its_row_is_left_out_and_named(sealed, path, make, encoder, tampering):
+    sealed.enroll([make("Anna", 1)])
+    sealed.enroll([make("Ben", 2)])
+    assert len(sealed.embeddings(encoder)) == 2
+    run(path, tampering)
+    again = open_gallery(path)
+    stored = again.embeddings(encoder)
+    assert (len(stored), stored.quarantined) == (0, 2)
+    assert any("2 templates" in problem for problem in again.problems())
+    with pytest.raises(GalleryUnusable, match="damaged"):
+        Searcher(again, encoder).search(make("Anna", 1).embedding[None], 1)
+
+
+def test_a_plain_template_slipped_in_among_sealed_ones_is_not_believed(sealed, path, make, encoder):
+    sealed.enroll([make("Anna", 1), make("Ben", 2)])
+    forged = make("Mallory", 3).embedding.astype("<f4").tobytes().hex()
+    run(path, f"UPDATE template SET embedding = x'{forged}', sealed = NULL, key_id = NULL WHERE id = 1")
+    stored = open_gallery(path).embeddings(encoder)
+    assert (stored.names, stored.quarantined) == ({2: "Ben"}, 1)
+    open_gallery(path).enroll([make("Anna", 1)])  # the picture again puts it right
+    assert same(open_gallery(path), [make("Anna", 1), make("Ben", 2)])
+
+
+def test_faces_that_change_their_subject_are_sealed_for_the_new_one(sealed, make, encoder, holds):
+    sealed.enroll([make("Anna", 1), make("Anna", 2), make("Ben", 3)])
+    sealed.move_face(1, "Ben")
+    sealed.merge("Anna", "Ben")
+    sealed.rename("Ben", "Benedict")
+    templates = [make("Benedict", number) for number in (1, 2, 3)]
+    assert same(sealed, templates)
+    holds(sealed, templates)
+
+
+def test_a_key_is_rotated_and_the_old_one_may_go(sealed, path, key_file, make, holds):
+    templates = [make(f"Person {number}", number) for number in range(5)]
+    sealed.enroll(templates)
+    old = find_keys().newest.id
+    new = add_key(key_file)
+    other = open_gallery(path)
+    assert sealed.rotate_key() == encryption.Resealed(new.id, 5, 0)
+    assert {key_id for *_, key_id in rows(path)} == {new.id} and old != new.id
+    other.enroll([make("Late", 9)])  # opened before, and seals with the new key
+    key_file.write_text(base64.b64encode(new.secret).decode())
+    templates.append(make("Late", 9))
+    assert same(open_gallery(path), templates)
+    holds(open_gallery(path), templates)
+
+
+def test_a_rotation_killed_in_the_middle_is_gone_on_with(sealed, path, key_file, make, child, monkeypatch):
+    templates = [make(f"Person {number}", number) for number in range(6)]
+    sealed.enroll(templates)
+    new = add_key(key_file)
+    monkeypatch.setattr(encryption, "AT_ONCE", 2)
+    passed = []
+
+    def die_at_the_second(name: str) -> None:
+        passed.append(name)
+        if passed.count("rotate.mid") == 2:
+            os.kill(os.getpid(), 9)
+
+    monkeypatch.setattr(encryption, "failpoint", die_at_the_second)
+    status, _ = child(lambda: open_gallery(path).rotate_key())
+    assert status == -9
+    monkeypatch.setattr(encryption, "failpoint", lambda name: None)
+    assert [key_id == new.id for *_, key_id in rows(path)] == [True] * 2 + [False] * 4
+    assert same(open_gallery(path), templates)  # both keys are at hand
+    assert open_gallery(path).rotate_key().sealed == 4
+    assert same(open_gallery(path), templates)
+
+
+def test_what_cannot_be_opened_is_left_by_a_rotation_and_counted(sealed, path, key_file, make):
+    sealed.enroll([make("Anna", 1), make("Ben", 2)])
+    run(path, "UPDATE template SET sealed = zeroblob(540) WHERE id = 1")
+    add_key(key_file)
+    done = sealed.rotate_key()
+    assert (done.sealed, done.left) == (1, 1)
+
+
+def test_an_encrypted_gallery_is_backed_up_restored_and_downgraded_never(sealed, path, make, tmp_path, key_file):
+    sealed.enroll([make("Anna", 1)])
+    backup(path, tmp_path / "b" / "backup.db")
+    sealed.remove("Anna")
+    key = key_file.read_text()
+    key_file.write_text("")  # neither needs the key
+    restore(tmp_path / "b" / "backup.db", tmp_path / "c" / "gallery.db")
+    key_file.write_text(key)
+    assert same(open_gallery(tmp_path / "c" / "gallery.db"), [make("Anna", 1)])
+    with pytest.raises(GalleryUnusable, match="not downgraded"):
+        command.downgrade(config_for(path), "-1")
+
+
+def test_an_export_needs_the_key_and_its_rows_cannot_change_places(sealed, path, make, tmp_path, key_file):
+    templates = [make("Anna", 1), make("Ben", 2)]
+    sealed.enroll(templates)
+    file = tmp_path / "people.jsonl"
+    sealed.export(file)
+    first, anna, *_ = map(json.loads, file.read_text("utf-8").splitlines())
+    assert first["format"] == 2 and set(anna["faces"][0]["templates"][0]) == {"encoder", "key_id", "sealed"}
+    plain = open_gallery(tmp_path / "plain.db")
+    assert take_all_in(plain, file, survey(file)).stored == 2
+    assert same(plain, templates) and plain.stats().key_id is None
+    key_file.write_text("")
+    with pytest.raises(GalleryUnusable, match=anna["faces"][0]["templates"][0]["key_id"]):
+        survey(file)
+
+
+def test_key_files_that_must_not_be_used_are_refused(tmp_path, key_file, gallery, path, monkeypatch):
+    key_file.chmod(0o640)
+    with pytest.raises(GalleryUnusable, match="chmod 600"):
+        find_keys()
+    key_file.chmod(0o600)
+    almost = key_words()[:-5]
+    key_file.write_text(f"{almost}\n")
+    with pytest.raises(GalleryUnusable, match="no key") as refused:
+        find_keys()
+    assert almost not in str(refused.value)
+    key_file.unlink()
+    with pytest.raises(GalleryUnusable, match="new-key"):
+        gallery.encrypt()
+    beside = path.parent / "gallery.key"
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(beside))
+    add_key(beside)
+    with pytest.raises(InvalidInput, match="beside the gallery"):
+        gallery.encrypt()
+    assert gallery.stats().key_id is None
+
+
+def test_keys_are_added_at_the_end_and_remarks_are_passed_over(key_file):
+    first = find_keys().newest
+    key_file.write_text(f"# made on a Monday\n{base64.b64encode(first.secret).decode()}  # the first\n\n")
+    second = add_key(key_file)
+    assert list(read_keys(key_file).keys) == [first.id, second.id] and find_keys().newest == second
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert base64.b64encode(second.secret).decode() not in repr(second) + repr(find_keys())
+
+
+def test_sealing_is_aes_256_gcm_as_another_program_reads_it(key_file):
+    """OpenSSL by way of the package's other interface: key, nonce, words, ciphertext, tag."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    ring = find_keys()
+    sealed = Sealer(ring).seal(ring.newest.id, b"content", "words")
+    mode = modes.GCM(sealed[:12], sealed[-16:])
+    decryptor = Cipher(algorithms.AES256(ring.newest.secret), mode).decryptor()
+    decryptor.authenticate_additional_data(b"words")
+    assert decryptor.update(sealed[12:-16]) + decryptor.finalize() == b"content"
+    assert Sealer(ring).unseal(ring.newest.id, sealed, "other words") == b""
+
+
+def test_without_the_package_the_way_to_it_is_named(key_file, gallery, path, make, monkeypatch):
+    gallery.encrypt()
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    with pytest.raises(MissingPart, match="encryption"):
+        open_gallery(path)
+
+
+def test_encoders_are_still_never_mixed(sealed, make, encoder, other_encoder):
+    sealed.enroll([make("Anna", 1)])
+    with pytest.raises(EncoderMismatch):
+        Searcher(sealed, other_encoder).search(make("Anna", 1).embedding[None], 1)

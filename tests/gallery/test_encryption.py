@@ -158,7 +158,7 @@ def test_f46_without_the_key_nothing_opens_and_no_byte_is_touched(sealed, path, 
 @pytest.mark.parametrize(
     "tampering",
     [
-        "UPDATE template SET sealed = old.sealed FROM (SELECT id, sealed FROM template) old WHERE old.id = 3 - template.id",
+        "UPDATE template SET sealed = o.sealed FROM (SELECT id, sealed FROM template) o WHERE o.id = 3 - template.id",
         "UPDATE face SET subject_id = 3 - subject_id",
         "UPDATE template SET sealed = CAST(substr(sealed, 1, 100) || x'00' || substr(sealed, 102) AS BLOB)",
         "UPDATE meta SET database = replace(database, substr(database, 1, 1), '~')",

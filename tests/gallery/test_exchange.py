@@ -203,9 +203,9 @@ def test_a_line_made_by_hand_and_right_is_taken(another, exported):
 
 def test_a_later_format_is_refused(another, exported):
     lines = exported.read_bytes().splitlines(keepends=True)
-    lines[0] = sealed({"kind": "gallery", "format": 2})
+    lines[0] = sealed({"kind": "gallery", "format": 3})
     exported.write_bytes(b"".join(lines))
-    with pytest.raises(InvalidInput, match="format 2"):
+    with pytest.raises(InvalidInput, match="format 3"):
         taken_in(another, exported)
 
 

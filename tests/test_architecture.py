@@ -9,7 +9,7 @@ FLOORS = [
     "errors version failpoint",
     "records digest replacing",
     "settings images geometry runtime cache plots pages",
-    "cnn metrics",
+    "cnn metrics nearest",
     "learning",
     "detection segmentation style faces gallery",
     "calibration recognition evaluation health",
@@ -18,7 +18,7 @@ FLOORS = [
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names.split()}
 HOME = {
-    "torch": "cnn learning detection segmentation style faces training classification",
+    "torch": "cnn learning detection segmentation style faces training classification nearest",
     "PIL": "images",
     "onnxruntime": "runtime",
     "sqlalchemy": "gallery",

@@ -32,10 +32,12 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @options.detector
 @options.encoder
 @options.templates
+@options.index
+@options.device
 @answering
 def identify(
     pictures: tuple[Path, ...], top: int, target_fpir: float | None, draw: Path | None, gallery: str | None,
-    detector: str, encoder: str, templates: str, as_json: bool,
+    detector: str, encoder: str, templates: str, index: str, device: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Name every face on each PHOTO, or say that nobody enrolled is similar enough.
 
@@ -47,7 +49,9 @@ def identify(
         raise click.UsageError("--draw would overwrite PHOTO: name another file")
     if draw and draw.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise click.UsageError("--draw writes .png or .jpg")
-    recognizer = options.recognizer(gallery, detector=detector, encoder=encoder, templates=templates)
+    recognizer = options.recognizer(
+        gallery, detector=detector, encoder=encoder, templates=templates, index=index, device=device
+    )
     outcomes = [answer(recognizer, picture, top, target_fpir, draw, as_json) for picture in pictures]
     found = [outcome for outcomes_of_one in outcomes for outcome in outcomes_of_one]
     if not all(outcome in ("match", "unknown") for outcome in found):

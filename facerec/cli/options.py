@@ -32,6 +32,15 @@ templates = click.option(
     "--templates", type=click.Choice(["fused", "each"]), default="fused", show_default=True,
     help="Where a subject has several pictures: compare with all as one, or with each, and the most similar counts.",
 )  # fmt: skip
+index = click.option(
+    "--index", default="exact", show_default=True, metavar="exact|half|FACTORY",
+    help="How everybody is searched: without approximation, or by a name of faiss's, such as HNSW32 or "
+    "'IVF1024,Flat;nprobe=16'.",
+)  # fmt: skip
+device = click.option(
+    "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,
+    help="Where the search runs. cuda that is not there is an error; auto says when it does not use one that is there.",
+)  # fmt: skip
 pictures = click.Path(path_type=Path)
 
 

@@ -1,13 +1,14 @@
 """Who is most alike? Indexes over the embeddings of one encoder: immutable, and only ever a cache of the gallery.
 
 `ExactIndex` is the reference: brute force in numpy. `FaissIndex` gives the same answers faster, once there are
-many; this is the only module that imports faiss, and only when it builds one.
+many. faiss is imported by `faiss_library` only, when it is first needed.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -34,6 +35,10 @@ class Index(Protocol):
     def search(self, probes: Float32, k: int) -> Candidates:
         """The k best templates per probe: (Q, 128) -> (Q, min(k, N)), best first; ties go to the lower id."""
         ...
+
+
+Knn = Callable[[Float32, int], tuple[Float32, Int64]]
+"""Probes (Q, 128) and k -> the k largest inner products (Q, k), falling, and the positions of their rows (Q, k)."""
 
 
 class SubjectCandidates(NamedTuple):
@@ -67,16 +72,15 @@ class ExactIndex:
         return Candidates(self._ids[positions], scores)
 
 
-class FaissIndex:
-    """The same answers from faiss, by inner product, without approximation.
+class KnnIndex:
+    """The same answers from a search without approximation that cuts ties as it pleases.
 
-    faiss searches the array as it lies here: an index of its own would hold every embedding a second time. Positions
-    follow ids, so that ties can go to the lower.
+    Positions follow ids, so that ties can go to the lower.
     """
 
-    def __init__(self, ids: Int64, embeddings: Float32):
-        self._faiss = faiss_library()
-        self._ids, self._embeddings = in_id_order(ids, embeddings)
+    def __init__(self, ids: Int64, embeddings: Float32, make: Callable[[Float32], Knn]):
+        self._ids, rows = in_id_order(ids, embeddings)
+        self._knn = make(rows)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -94,16 +98,30 @@ class FaissIndex:
         )
 
     def _beyond_ties(self, probes: Float32, k: int) -> tuple[Float32, Int64]:
-        """At least the k best, and every other that ties with the k-th: faiss cuts ties as it pleases."""
+        """At least the k best, and every other that ties with the k-th."""
         asked = k
         while True:
             asked = min(2 * asked, len(self))
-            scores, positions = self._faiss.knn(
-                probes, self._embeddings, asked, metric=self._faiss.METRIC_INNER_PRODUCT
-            )
+            scores, positions = self._knn(probes, asked)
             scores = np.clip(scores, -1, 1)
             if asked == len(self) or (scores[:, k - 1] > scores[:, -1]).all():
                 return scores, positions
+
+
+class FaissIndex(KnnIndex):
+    """The same answers from faiss, by inner product.
+
+    faiss searches the array as it lies here: an index of its own would hold every embedding a second time.
+    """
+
+    def __init__(self, ids: Int64, embeddings: Float32):
+        super().__init__(ids, embeddings, faiss_knn)
+
+
+def faiss_knn(rows: Float32) -> Knn:
+    """Search by faiss among rows (N, 128), on the processor."""
+    faiss = faiss_library()
+    return lambda probes, k: faiss.knn(probes, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
 
 
 @functools.cache

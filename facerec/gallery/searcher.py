@@ -11,6 +11,7 @@ from facerec.errors import EncoderMismatch, GalleryUnusable
 from facerec.failpoint import failpoint
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import Index, build_index, search_subjects
+from facerec.gallery.layered import next_index
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.records import Float32, Int64
 
@@ -103,7 +104,7 @@ class Searcher:
             return Searchable(stored, replace(current.searched, state=stored.state, names=stored.names), current.index)
         searched = self._combine(stored)
         failpoint("index.before_build")
-        index = self._build(searched.template_ids, searched.rows)
+        index = next_index(self._build, current.index if current else None, searched.template_ids, searched.rows)
         failpoint("index.before_swap")
         return Searchable(stored, searched, index)
 

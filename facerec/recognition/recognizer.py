@@ -38,16 +38,19 @@ class Recognizer:
 
     def __init__(
         self, pipeline: FacePipeline, points: OperatingPoints, gallery: Gallery | None = None, face: str = "only",
-        detector: str = "custom", head: Head | None = None, templates: str = "fused",
+        detector: str = "custom", head: Head | None = None, templates: str = "fused", index: str = "exact",
+        device: str = "cpu",
     ):  # fmt: skip
         self.pipeline, self.points, self.detector, self.face = pipeline, points, detector, face
         self._gallery, self._choose, self._templates = gallery, choice_named(face), templates
         self.head = Cosine(points) if head is None else head
+        self._index, self._device = index, device
 
     @classmethod
     def open(
         cls, gallery: str | Path | Gallery | None = None, *, detector: str = "mtcnn",
         encoder: str | Path = "default", face: str = "only", head: str = "cosine", templates: str = "fused",
+        index: str = "exact", device: str = "cpu",
     ) -> Recognizer:  # fmt: skip
         """A recognizer of the packaged or named parts.
 
@@ -59,6 +62,8 @@ class Recognizer:
                   identify somebody the cosine is used always
         templates how several templates of a subject are compared: "fused" into one, or "each", of which the most
                   similar counts
+        index     how everybody is searched: "exact", or approximately by a name of faiss's, such as "HNSW32"
+        device    where: "cpu", "cuda", or "auto"; see `facerec.gallery.kinds.index_builder`
         """
         if isinstance(gallery, str | os.PathLike):
             from facerec.gallery import open_gallery
@@ -68,7 +73,8 @@ class Recognizer:
             detect, embed = pool.submit(create_detector, detector), pool.submit(open_encoder, encoder)
         pipeline = FacePipeline(detect.result(), align, quality, embed.result())
         decide = head_named(head, embed.result())
-        return cls(pipeline, embed.result().card.operating_points, gallery, face, detector, decide, templates)
+        points = embed.result().card.operating_points
+        return cls(pipeline, points, gallery, face, detector, decide, templates, index, device)
 
     @property
     def gallery(self) -> Gallery:
@@ -184,9 +190,10 @@ class Recognizer:
 
     @cached_property
     def _searcher(self) -> Searcher:
+        from facerec.gallery.kinds import index_builder
         from facerec.gallery.searcher import Searcher
 
-        return Searcher(self.gallery, self.encoder, combine=self._combine)
+        return Searcher(self.gallery, self.encoder, index_builder(self._index, self._device), self._combine)
 
     def _combine(self, stored: StoredEmbeddings) -> StoredEmbeddings:
         if self._templates not in COMBINED:

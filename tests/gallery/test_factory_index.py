@@ -1,0 +1,54 @@
+"""Approximate indexes: what they find has its true similarity, and how much they find is measured."""
+
+import numpy as np
+import pytest
+
+from facerec.errors import InvalidInput
+from facerec.gallery.factory_index import FactoryIndex
+from facerec.gallery.index import ExactIndex
+from facerec.records import DIM, unit
+
+COUNT = 4000
+IDS = np.random.default_rng(1).permutation(3 * COUNT)[:COUNT].astype(np.int64)
+ROWS = unit(np.random.default_rng(2).standard_normal((COUNT, DIM)))
+PROBES = unit(ROWS[:200] + 0.03 * np.random.default_rng(3).standard_normal((200, DIM)).astype(np.float32))
+
+
+@pytest.mark.parametrize("spec", ["Flat", "SQ8", "IVF16,Flat;nprobe=16", "IVF16,SQ8;nprobe=16"])
+def test_one_that_looks_everywhere_gives_the_answers_of_the_exact_one(spec):
+    found, exact = FactoryIndex(IDS, ROWS, spec).search(PROBES, 3), ExactIndex(IDS, ROWS).search(PROBES, 3)
+    np.testing.assert_array_equal(found.ids[:, 0], exact.ids[:, 0])
+    np.testing.assert_allclose(found.similarities, exact.similarities, atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["HNSW16;efSearch=64", "IVF16,Flat;nprobe=4", "PCA64,IVF16,Flat;nprobe=8"])
+def test_most_are_found_and_each_with_its_true_similarity(spec):
+    found, exact = FactoryIndex(IDS, ROWS, spec).search(PROBES, 5), ExactIndex(IDS, ROWS).search(PROBES, 5)
+    assert (found.ids[:, 0] == exact.ids[:, 0]).mean() > 0.9
+    row_of = dict(zip(IDS.tolist(), ROWS, strict=True))
+    for probe, ids, similarities in zip(PROBES, found.ids, found.similarities, strict=True):
+        np.testing.assert_allclose(similarities, [row_of[key] @ probe for key in ids.tolist()], atol=1e-5)
+        assert (np.diff(similarities) <= 0).all() and len(set(ids.tolist())) == 5
+
+
+def test_where_the_lists_that_were_looked_at_are_too_short_everybody_is_compared():
+    index, exact = FactoryIndex(IDS, ROWS, "IVF64,Flat"), ExactIndex(IDS, ROWS)
+    found = index.search(PROBES[:5], 500)  # a list holds about 60
+    np.testing.assert_array_equal(found.ids, exact.search(PROBES[:5], 500).ids)
+
+
+def test_ties_go_to_the_lower_id():
+    rows = np.repeat(np.eye(DIM, dtype=np.float32)[:3], 4, axis=0)
+    found = FactoryIndex(np.arange(12)[::-1].copy(), rows, "Flat").search(rows[:1], 4)
+    assert found.ids.tolist() == [[8, 9, 10, 11]]
+
+
+def test_no_probes_and_fewer_embeddings_than_asked_for():
+    assert FactoryIndex(IDS, ROWS, "SQ8").search(np.empty((0, DIM), np.float32), 3).ids.shape == (0, 3)
+    assert FactoryIndex(IDS[:2], ROWS[:2], "Flat").search(PROBES, 7).ids.shape == (200, 2)
+
+
+@pytest.mark.parametrize("spec", ["nonsense", "IVF9999,Flat", "HNSW16;nprobe=4", "IVF16,Flat;nprobe", ""])
+def test_a_name_that_faiss_makes_nothing_of_is_refused(spec):
+    with pytest.raises(InvalidInput, match=r"faiss makes no index|knows no setting"):
+        FactoryIndex(IDS[:500], ROWS[:500], spec)

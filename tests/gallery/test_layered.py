@@ -1,0 +1,84 @@
+"""Tombstones and newcomers over a base are the same as an index built anew."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facerec.gallery import layered
+from facerec.gallery.index import ExactIndex
+from facerec.gallery.layered import Layered, next_index
+from facerec.gallery.searcher import Searcher
+from facerec.records import DIM, unit
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(layered, "LAYERED_FROM", 1)
+    monkeypatch.setattr(layered, "COMPACTED_AT", 0.5)
+
+
+def rows_of(rng, count):
+    """Few directions, so that there are ties."""
+    return unit(rng.integers(-1, 2, (count, DIM)) * (np.arange(DIM) < 3) + 1e-3 * (np.arange(DIM) == 5))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_changes_give_what_building_anew_gives(seed, k):
+    rng = np.random.default_rng(seed)
+    ids, rows = np.sort(rng.permutation(200)[:60]).astype(np.int64), rows_of(rng, 60)
+    index = next_index(ExactIndex, None, ids, rows)
+    for _ in range(4):
+        stays = rng.random(len(ids)) > 0.1
+        ids, rows = ids[stays], rows[stays]
+        came = np.setdiff1d(rng.integers(0, 200, 5), ids)
+        ids, rows = np.concatenate([ids, came]), np.concatenate([rows, rows_of(rng, len(came))])
+        order = np.argsort(ids)
+        ids, rows = ids[order], rows[order]
+        rows[rng.integers(len(rows))] = rows_of(rng, 1)[0]  # a subject's mean moves when a template comes
+        index = next_index(ExactIndex, index, ids, rows)
+        assert len(index) == len(ids)
+        probes = rows_of(rng, 7)
+        found, exact = index.search(probes, k), ExactIndex(ids, rows).search(probes, k)
+        np.testing.assert_allclose(found.similarities, exact.similarities, atol=1e-6)
+        named = rows[np.searchsorted(ids, found.ids)]
+        np.testing.assert_allclose(np.einsum("qkd,qd->qk", named, probes), found.similarities, atol=1e-6)
+        assert all(len(set(row)) == len(row) and set(row) <= set(ids.tolist()) for row in found.ids.tolist())
+
+
+def test_the_base_is_kept_until_enough_has_changed(monkeypatch):
+    monkeypatch.setattr(layered, "COMPACTED_AT", 0.05)
+    built = []
+
+    def build(ids, rows):
+        built.append(len(ids))
+        return ExactIndex(ids, rows)
+
+    rows = unit(np.random.default_rng(0).standard_normal((100, DIM)))
+    ids = np.arange(100)
+    index = next_index(build, None, ids, rows)
+    for gone in range(1, 6):
+        index = next_index(build, index, ids[gone:], rows[gone:])
+        assert isinstance(index, Layered) and index.search(rows[:1], 1).ids[0, 0] not in range(gone)
+    assert built == [100]
+    next_index(build, index, ids[6:], rows[6:])
+    assert built == [100, 94]
+
+
+def test_somebody_removed_is_not_found_by_the_next_search_and_nothing_is_built(gallery, make, encoder):
+    built = []
+
+    def build(ids, rows):
+        built.append(len(ids))
+        return ExactIndex(ids, rows)
+
+    gallery.enroll([make(f"subject {number}", number) for number in range(50)])
+    searcher = Searcher(gallery, encoder, build)
+    probe = make("", 7).embedding[None]
+    assert searcher.search(probe, 1)[0][0][0] == "subject 7"
+    gallery.remove("subject 7")
+    gallery.enroll([make("newcomer", 99)])
+    assert "subject 7" not in {name for name, _ in searcher.search(probe, 50)[0]}
+    assert searcher.search(make("", 99).embedding[None], 1)[0][0][0] == "newcomer"
+    assert built == [50]

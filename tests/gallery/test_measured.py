@@ -1,0 +1,69 @@
+"""What approximation costs, by hand-made cases and on galleries where it is known."""
+
+import numpy as np
+import pytest
+
+from facerec.errors import InvalidInput
+from facerec.gallery import measured
+from facerec.gallery.fusion import fused
+from facerec.gallery.measured import Measured, candidates, chosen, measure, trial
+from facerec.gallery.results import State, StoredEmbeddings
+from facerec.records import DIM, unit
+
+
+def stored(subjects: int, each: int, spread: float = 0.05) -> StoredEmbeddings:
+    rng = np.random.default_rng(0)
+    centres = np.repeat(unit(rng.standard_normal((subjects, DIM))), each, axis=0)
+    rows = unit(centres + spread * rng.standard_normal(centres.shape).astype(np.float32))
+    owners = np.repeat(np.arange(subjects), each)
+    names = {number: f"subject {number}" for number in range(subjects)}
+    return StoredEmbeddings(State("a", 1, "b"), "e" * 64, np.arange(len(rows)), owners, rows, names, 0, 0)
+
+
+@pytest.mark.parametrize("combine", [fused, measured.apart])
+def test_an_index_that_looks_everywhere_costs_nothing(combine):
+    (found,) = measure(trial(stored(400, 5), 0.3, combine), ["IVF8,Flat;nprobe=8"])
+    assert found.recall == 1 and found.fnir == found.fnir_exact and found.mated > 150
+    assert found.templates == (400 if combine is fused else 1800)
+
+
+def test_an_index_that_looks_nearly_nowhere_costs_what_it_misses():
+    poor, better = measure(trial(stored(600, 4, 0.12), 0.3), ["IVF64,Flat;nprobe=1", "IVF64,Flat;nprobe=32"])
+    assert poor.recall < better.recall <= 1
+    assert poor.fnir > better.fnir >= better.fnir_exact
+    assert poor.build_seconds == better.build_seconds
+
+
+def test_a_threshold_that_nobody_reaches_misses_everybody():
+    (found,) = measure(trial(stored(50, 3), 1.0), ["Flat"])
+    assert found.fnir == found.fnir_exact == 1
+
+
+def test_subjects_with_one_template_have_nobody_to_be_found():
+    (found,) = measure(trial(stored(500, 1), 0.3), ["Flat"])
+    assert found.mated == 0 and found.fnir is None and found.recall == 1
+
+
+def test_a_gallery_of_nine_is_not_measured():
+    with pytest.raises(InvalidInput, match="ten templates"):
+        trial(stored(3, 3), 0.3)
+
+
+def one(spec: str, recall: float, milliseconds: float) -> Measured:
+    return Measured(spec, 10**6, 1000, recall, 900, 0.1, 0.1, milliseconds, 40.0, 1.0)
+
+
+@pytest.mark.parametrize("found, expected", [
+    ([], "exact"),
+    ([one("a", 0.98, 1.0)], "exact"),
+    ([one("a", 0.98, 1.0), one("b", 0.99, 2.0), one("c", 1.0, 3.0)], "b"),
+    ([one("a", 1.0, 25.0)], "exact"),
+])  # fmt: skip
+def test_the_fastest_that_finds_enough_is_chosen(found, expected):
+    assert chosen(found) == expected
+
+
+def test_small_galleries_are_searched_exactly_and_large_ones_build_no_graph():
+    assert candidates(10_000) == ()
+    assert any(spec.startswith("HNSW") for spec in candidates(100_000))
+    assert not any(spec.startswith("HNSW") for spec in candidates(10**6))

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "train": "facerec.cli.train",
     "export": "facerec.cli.train",
     "cnn": "facerec.cli.cnn",
+    "segment": "facerec.cli.segment",
 }
 """A command's name, and the module that holds it under that name."""
 

@@ -38,7 +38,7 @@ def load_mask(source: str | os.PathLike[str]) -> np.ndarray:
 
 
 def save_mask(labels: np.ndarray, palette: Sequence[tuple[int, int, int]], path: str | os.PathLike[str]) -> None:
-    """Write labels (H, W) uint8 as a PNG that holds the numbers and shows the palette's colours.
+    """Write labels (H, W) uint8 as a PNG that holds the numbers and shows the palette's colours, others in black.
 
     Raises InvalidInput where the name does not end in .png, or the file cannot be written.
     """
@@ -46,7 +46,7 @@ def save_mask(labels: np.ndarray, palette: Sequence[tuple[int, int, int]], path:
     if target.suffix.lower() != ".png":
         raise InvalidInput(f"{str(path)!r} must end in .png: a mask is written without loss")
     picture = PIL.Image.fromarray(labels, "P")
-    picture.putpalette([level for colour in palette for level in colour])
+    picture.putpalette(bytes(level for colour in palette for level in colour).ljust(3 * 256, b"\0"))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     try:

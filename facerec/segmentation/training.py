@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from facerec.cnn.preparation import Preparation, plain
 from facerec.cnn.transfer import LoadReport, load_fitting
 from facerec.cnn.weight_files import read_state
-from facerec.errors import FacerecError, InvalidInput
+from facerec.errors import FacerecError
 from facerec.learning import log
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.run import LoopSettings, Run
@@ -211,18 +210,3 @@ def label(net: nn.Module, prepare: Preparation, picture: np.ndarray) -> np.ndarr
     pictures = prepare.normalised(levels).to(device, memory_format=torch.channels_last)
     labels: np.ndarray = net(pictures)[0].argmax(dim=0).cpu().numpy()
     return labels
-
-
-def require_labelled(learned: Masked, tested: Masked, names: tuple[str, ...]) -> None:
-    """Raise InvalidInput where nothing can be learned: no pixel counts, or all of one class."""
-    seen = np.unique(np.concatenate([np.unique(mask) for mask in learned.masks]))
-    known = [label for label in seen.tolist() if label < len(names)]
-    if len(known) < 2:
-        raise InvalidInput("the masks show fewer than two classes: there is nothing to learn")
-    if not len(tested):
-        raise InvalidInput("there is no picture to test on")
-
-
-def epochs_of(step: int, settings: SegmenterSettings, pictures: int) -> float:
-    """Passes over the pictures after so many steps."""
-    return math.floor(step * settings.batch / pictures)

@@ -8,11 +8,11 @@ ROOT = Path(__file__).parent.parent / "facerec"
 FLOORS = [
     "errors version failpoint",
     "records digest replacing",
-    "settings images geometry runtime cache plots pages",
+    "settings images videos geometry runtime cache plots pages",
     "cnn metrics nearest",
     "learning",
     "detection segmentation style faces gallery",
-    "calibration recognition evaluation health",
+    "calibration recognition evaluation health finding",
     "training thresholds classification curation",
     "cli server",
 ]

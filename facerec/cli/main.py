@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "export": "facerec.cli.train",
     "cnn": "facerec.cli.cnn",
     "segment": "facerec.cli.segment",
+    "detect": "facerec.cli.detect",
 }
 """A command's name, and the module that holds it under that name."""
 

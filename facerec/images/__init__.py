@@ -10,6 +10,7 @@ The only home of Pillow. Metadata (EXIF, GPS, comments) stays outside: it is nei
 from facerec.images.decoding import Limits, decode, load, read_bytes
 from facerec.images.drawing import annotate, grid
 from facerec.images.files import encode, find, is_picture_name, save
+from facerec.images.resizing import resize
 
 __all__ = [
     "Limits",
@@ -21,5 +22,6 @@ __all__ = [
     "is_picture_name",
     "load",
     "read_bytes",
+    "resize",
     "save",
 ]

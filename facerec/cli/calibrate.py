@@ -26,10 +26,10 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
     "different people. Answers by such a threshold say so.",
 )  # fmt: skip
 @options.gallery
-@options.encoder
+@options.encoder_of_gallery
 @answering
 def calibrate(
-    target_fmr: float | None, target_fpir: float | None, extrapolate: bool, gallery: str | None, encoder: str,
+    target_fmr: float | None, target_fpir: float | None, extrapolate: bool, gallery: str | None, encoder: str | None,
     as_json: bool,
 ) -> int:  # fmt: skip
     """Set the thresholds of a gallery by the error rates that are asked for.
@@ -53,8 +53,8 @@ def calibrate(
 
     if target_fmr is None and target_fpir is None:
         raise click.UsageError("give --target-fmr, --target-fpir, or both")
-    card = Card.read(encoder_folder(encoder))
     opened = open_gallery(gallery or default_gallery(), create=False)
+    card = Card.read(encoder_folder(options.encoder_for(opened, encoder)))
     with Counter("comparing") as progress:
         decided = calibrate_gallery(
             opened, card.digest, card.operating_points, np.random.default_rng(0), target_fmr=target_fmr,

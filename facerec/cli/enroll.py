@@ -27,12 +27,12 @@ force = click.option(
 @click.option("--from", "folder", type=options.pictures, help="Enroll a folder that holds one folder per subject.")
 @options.gallery
 @options.detector
-@options.encoder
+@options.encoder_of_gallery
 @options.face
 @force
 @answering
 def enroll(
-    subject_and_pictures: tuple[str, ...], folder: Path | None, gallery: str | None, detector: str, encoder: str,
+    subject_and_pictures: tuple[str, ...], folder: Path | None, gallery: str | None, detector: str, encoder: str | None,
     face: str, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Enroll a subject from one picture or more, or everybody in a folder.
@@ -60,12 +60,12 @@ def enroll(
 @click.argument("folder", type=options.pictures, metavar="DIR")
 @options.gallery
 @options.detector
-@options.encoder
+@options.encoder_of_gallery
 @options.face
 @force
 @answering
 def precompute(
-    folder: Path, gallery: str | None, detector: str, encoder: str, face: str, force: bool, as_json: bool
+    folder: Path, gallery: str | None, detector: str, encoder: str | None, face: str, force: bool, as_json: bool
 ) -> int:
     """Make or complete a gallery from DIR, which holds one folder per subject, in batches.
 

@@ -9,6 +9,7 @@ import click
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, say
 from facerec.cli.gallery_copies import backup, restore
+from facerec.cli.gallery_encoders import index, migrate, switch
 from facerec.cli.gallery_exchange import export, import_
 from facerec.cli.gallery_health import health
 from facerec.cli.gallery_keys import encrypt, init, new_key, rotate_key
@@ -23,8 +24,7 @@ def gallery() -> None:
 
 for command in (
     init, remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_, new_key, encrypt,
-    rotate_key,
-):  # fmt: skip
+    rotate_key, migrate, switch, index):  # fmt: skip
     gallery.add_command(command)
 
 

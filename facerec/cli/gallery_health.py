@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     "  [default: as identify, the gallery's own or 0.01]",
 )  # fmt: skip
 @options.gallery
-@options.encoder
+@options.encoder_of_gallery
 @answering
-def health(html: Path | None, target_fpir: float | None, gallery: str | None, encoder: str, as_json: bool) -> int:
+def health(
+    html: Path | None, target_fpir: float | None, gallery: str | None, encoder: str | None, as_json: bool
+) -> int:
     """Look for people enrolled under two names, pictures under the wrong name or unlike the others, poor pictures, and
     people who look alike.
 
@@ -41,7 +43,7 @@ def health(html: Path | None, target_fpir: float | None, gallery: str | None, en
     from facerec.faces.encoder import Card, encoder_folder
 
     opened = options.existing_gallery(gallery)
-    card = Card.read(encoder_folder(encoder))
+    card = Card.read(encoder_folder(options.encoder_for(opened, encoder)))
     shell = Shell(("--gallery", gallery) if gallery else ())
     found = check_gallery(opened, card.digest, card.operating_points, shell, target_fpir)
     if html:

@@ -30,14 +30,14 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--draw", type=options.pictures, metavar="OUT.png", help="Save the picture with its faces named.")
 @options.gallery
 @options.detector
-@options.encoder
+@options.encoder_of_gallery
 @options.templates
 @options.index
 @options.device
 @answering
 def identify(
     pictures: tuple[Path, ...], top: int, target_fpir: float | None, draw: Path | None, gallery: str | None,
-    detector: str, encoder: str, templates: str, index: str, device: str, as_json: bool,
+    detector: str, encoder: str | None, templates: str, index: str, device: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Name every face on each PHOTO, or say that nobody enrolled is similar enough.
 

@@ -23,6 +23,10 @@ encoder = click.option(
     "--encoder", default="default", show_default=True, metavar="NAME|DIR",
     help="A packaged encoder, or a folder that `facerec export` wrote.",
 )  # fmt: skip
+encoder_of_gallery = click.option(
+    "--encoder", metavar="NAME|DIR",
+    help="A packaged encoder, or a folder that `facerec export` wrote.  [default: the one that the gallery uses]",
+)  # fmt: skip
 face = click.option(
     "--face", type=click.Choice(["only", "largest", "centre"]), default="only", show_default=True,
     help="Where a picture shows several faces and one is meant: refuse it, or choose.",
@@ -33,9 +37,9 @@ templates = click.option(
     help="Where a subject has several pictures: compare with all as one, or with each, and the most similar counts.",
 )  # fmt: skip
 index = click.option(
-    "--index", default="exact", show_default=True, metavar="exact|half|FACTORY",
+    "--index", metavar="exact|half|FACTORY",
     help="How everybody is searched: without approximation, or by a name of faiss's, such as HNSW32 or "
-    "'IVF1024,Flat;nprobe=16'.",
+    "'IVF1024,Flat;nprobe=16'.  [default: what `facerec gallery index` chose, else exact]",
 )  # fmt: skip
 device = click.option(
     "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,
@@ -51,6 +55,13 @@ def recognizer(gallery: str | None, *, create: bool = False, **parts: Any) -> Re
     from facerec.settings import default_gallery
 
     return Recognizer.open(open_gallery(gallery or default_gallery(), create), **parts)
+
+
+def encoder_for(gallery: Gallery, named: str | None) -> str:
+    """The encoder that was named, or the one that the gallery uses."""
+    from facerec.recognition.encoder_in_use import encoder_in_use
+
+    return encoder_in_use(gallery) if named is None else named
 
 
 def existing_gallery(where: str | None) -> Gallery:

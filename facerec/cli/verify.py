@@ -31,13 +31,13 @@ STATUS = {"match": FOUND, "no_match": NOT_FOUND, "undecided": UNDECIDED}
 )  # fmt: skip
 @options.gallery
 @options.detector
-@options.encoder
+@options.encoder_of_gallery
 @options.face
 @options.templates
 @answering
 def verify(
     pictures: tuple[Path, ...], subject: str | None, head: str, fmr: float | None, explain: Path | None,
-    gallery: str | None, detector: str, encoder: str, face: str, templates: str, as_json: bool,
+    gallery: str | None, detector: str, encoder: str | None, face: str, templates: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Say whether two pictures, or a picture and an enrolled subject, are of one person.
 

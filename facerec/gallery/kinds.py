@@ -22,6 +22,9 @@ from facerec.nearest import TorchNearest, cuda_devices
 from facerec.records import Float32, Int64
 
 EXACT, HALF = "exact", "half"
+SETTING = "index"
+"""Under which a gallery keeps the kind that was chosen for it."""
+
 DEVICES = ("cpu", "cuda", "auto")
 
 log = logging.getLogger(__name__)

@@ -30,6 +30,7 @@ from facerec.gallery.tables import (
     MetaRow,
     OperatingPointRow,
     RefusalRow,
+    SettingRow,
     SubjectRow,
     TemplateRow,
 )
@@ -234,6 +235,12 @@ def calibration(connection: Connection, encoder: str) -> Calibration | None:
     )
     row = connection.execute(newest).first()
     return None if row is None else Calibration(row.target_fpir, OperatingPoints.of(json.loads(row.points)))
+
+
+def setting(connection: Connection, name: str, before: int) -> str | None:
+    """What was chosen under a name; `before` goes so many choices back. None where there is none."""
+    newest = select(SettingRow.value).where(SettingRow.name == name).order_by(SettingRow.id.desc())
+    return connection.execute(newest.offset(before).limit(1)).scalar()
 
 
 def _decode(vault: Vault, rows: Sequence[Any]) -> Templates:

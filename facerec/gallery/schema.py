@@ -32,7 +32,7 @@ from facerec.gallery.connect import (
 from facerec.gallery.foreign_log import require_own_log
 
 VERSION_TABLE = "facerec_version"
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision, oldest first, as in `migrations/versions`."""
 
 MIGRATION_LOCK = 0xFACE

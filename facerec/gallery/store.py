@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import URL, Connection, Engine
 
 from facerec.errors import GalleryUnusable
@@ -24,6 +25,7 @@ from facerec.gallery import (
     mending,
     reads,
     repair,
+    side_by_side,
     writes,
 )  # fmt: skip
 from facerec.gallery.again import again
@@ -34,6 +36,7 @@ from facerec.gallery.checks import (
     clean_refusal,
     clean_template,
     require_calibration,
+    require_digest,
     require_operating_point,
 )
 from facerec.gallery.connect import (
@@ -65,7 +68,7 @@ from facerec.gallery.results import (
     SubjectSummary,
 )
 from facerec.gallery.schema import REVISIONS, prepare
-from facerec.records import OperatingPoint, Template
+from facerec.records import Float32, OperatingPoint, Template, require_embeddings
 
 
 def utc_now() -> datetime:
@@ -125,6 +128,23 @@ class Gallery:
             is_new=tuple(one.is_new for one in stored),
             generation=write.generation if new else write.generation - 1,
         )
+
+    @again
+    def faces_lacking(self, encoder: str) -> tuple[side_by_side.Lacking, ...]:
+        """Every face without a template of an encoder, and whose it is, oldest first."""
+        with self._read() as connection:
+            return side_by_side.lacking(connection, encoder)
+
+    @again
+    def add_templates(self, encoder: str, embeddings: Mapping[int, Float32]) -> int:
+        """Store the embedding (128,) by an encoder of each face, by its id, that is there and has none; how many were.
+
+        Raises InvalidInput for what is no unit embedding.
+        """
+        require_digest("encoder", encoder)
+        require_embeddings(np.stack(list(embeddings.values())))
+        with self._write() as write:
+            return side_by_side.add(write, encoder, embeddings)
 
     @again
     def remove(self, subject: str) -> RemoveResult:
@@ -217,6 +237,18 @@ class Gallery:
         require_calibration(encoder, calibration)
         with self._write() as write:
             writes.store_calibration(write, encoder, calibration)
+
+    @again
+    def save_setting(self, name: str, value: str) -> None:
+        """Store what was chosen under a name; it is in use from now on, and the one before can be read still."""
+        with self._write() as write:
+            writes.store_setting(write, name, value)
+
+    @again
+    def setting(self, name: str, before: int = 0) -> str | None:
+        """What was chosen under a name; with `before`, so many choices back. None where nothing was."""
+        with self._read() as connection:
+            return reads.setting(connection, name, before)
 
     @again
     def encrypt(self, progress: Progress = silent) -> Resealed:

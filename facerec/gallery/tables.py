@@ -1,6 +1,6 @@
 """The tables. Names of constraints are fixed, so that a migration can name what it drops.
 
-    subject 1--n face 1--n template     refusal   operating_point   calibration   audit_event   erasure
+    subject 1--n face 1--n template     refusal   operating_point   calibration   setting   audit_event   erasure
     meta (one row)   encryption (one row, or none)
 
 A subject is addressed by its name, and the name is unique: enrolling "Anna" twice must mean two pictures of one
@@ -202,6 +202,18 @@ class CalibrationRow(Tables):
     encoder: Mapped[str] = mapped_column(String(64), index=True)
     target_fpir: Mapped[float]
     points: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class SettingRow(Tables):
+    """What was chosen for this gallery, under a name. The newest is in use, the older ones are ways back."""
+
+    __tablename__ = "setting"
+    __table_args__ = (NEVER_REUSE_IDS,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), index=True)
+    value: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
 
 

@@ -26,6 +26,7 @@ from facerec.gallery.tables import (
     MetaRow,
     OperatingPointRow,
     RefusalRow,
+    SettingRow,
     SubjectRow,
     TemplateRow,
 )
@@ -163,6 +164,12 @@ def store_calibration(write: Write, encoder: str, calibration: Calibration) -> N
     content = {"target_fpir": calibration.target_fpir, "points": json.dumps(calibration.points.as_dict())}
     write.connection.execute(insert(CalibrationRow).values(encoder=encoder, **content, created_at=write.at))
     write.record("calibration")
+
+
+def store_setting(write: Write, name: str, value: str) -> None:
+    """Add what was chosen; what was before stays, as a way back."""
+    write.connection.execute(insert(SettingRow).values(name=name, value=value, created_at=write.at))
+    write.record("setting")
 
 
 def subject_id_of(connection: Connection, name: str) -> int:

@@ -22,6 +22,7 @@ from facerec.metrics.operating_points import OperatingPoints
 from facerec.recognition.admission import Admission
 from facerec.recognition.choice import choice_named
 from facerec.recognition.deciding import FMR, point_for, search_calibration
+from facerec.recognition.encoder_in_use import DEFAULT, encoder_in_use
 from facerec.recognition.enrollment import Enroller, Enrollment, Sample
 from facerec.recognition.heads import Cosine, Head, head_named
 from facerec.recognition.picture import Source, read_picture
@@ -38,8 +39,8 @@ class Recognizer:
 
     def __init__(
         self, pipeline: FacePipeline, points: OperatingPoints, gallery: Gallery | None = None, face: str = "only",
-        detector: str = "custom", head: Head | None = None, templates: str = "fused", index: str = "exact",
-        device: str = "cpu",
+        detector: str = "custom", head: Head | None = None, templates: str = "fused",
+        index: str | None = None, device: str = "cpu",
     ):  # fmt: skip
         self.pipeline, self.points, self.detector, self.face = pipeline, points, detector, face
         self._gallery, self._choose, self._templates = gallery, choice_named(face), templates
@@ -49,26 +50,29 @@ class Recognizer:
     @classmethod
     def open(
         cls, gallery: str | Path | Gallery | None = None, *, detector: str = "mtcnn",
-        encoder: str | Path = "default", face: str = "only", head: str = "cosine", templates: str = "fused",
-        index: str = "exact", device: str = "cpu",
+        encoder: str | Path | None = None, face: str = "only", head: str = "cosine", templates: str = "fused",
+        index: str | None = None, device: str = "cpu",
     ) -> Recognizer:  # fmt: skip
         """A recognizer of the packaged or named parts.
 
         gallery   a file, an SQLAlchemy URL or an open Gallery; None is enough to verify two pictures
         detector  see `facerec.faces.detector.create_detector`
-        encoder   a packaged name, or a folder that `facerec export` wrote
+        encoder   a packaged name, or a folder that `facerec export` wrote; None: the one that the gallery uses
         face      where one face is meant and a picture shows several: "only" refuses it, "largest" and "centre" choose
         head      how two faces are verified: by the "cosine", or by the encoder's "binary" head where it has one; to
                   identify somebody the cosine is used always
         templates how several templates of a subject are compared: "fused" into one, or "each", of which the most
                   similar counts
-        index     how everybody is searched: "exact", or approximately by a name of faiss's, such as "HNSW32"
+        index     how everybody is searched: "exact", or approximately by a name of faiss's, such as "HNSW32"; None: as
+                  was chosen for the gallery
         device    where: "cpu", "cuda", or "auto"; see `facerec.gallery.kinds.index_builder`
         """
         if isinstance(gallery, str | os.PathLike):
             from facerec.gallery import open_gallery
 
             gallery = open_gallery(gallery)
+        if encoder is None:
+            encoder = DEFAULT if gallery is None else encoder_in_use(gallery)
         with ThreadPoolExecutor(2) as pool:  # opening a graph leaves the other cores free
             detect, embed = pool.submit(create_detector, detector), pool.submit(open_encoder, encoder)
         pipeline = FacePipeline(detect.result(), align, quality, embed.result())
@@ -190,10 +194,11 @@ class Recognizer:
 
     @cached_property
     def _searcher(self) -> Searcher:
-        from facerec.gallery.kinds import index_builder
+        from facerec.gallery.kinds import EXACT, SETTING, index_builder
         from facerec.gallery.searcher import Searcher
 
-        return Searcher(self.gallery, self.encoder, index_builder(self._index, self._device), self._combine)
+        kind = self._index or self.gallery.setting(SETTING) or EXACT
+        return Searcher(self.gallery, self.encoder, index_builder(kind, self._device), self._combine)
 
     def _combine(self, stored: StoredEmbeddings) -> StoredEmbeddings:
         if self._templates not in COMBINED:

@@ -48,16 +48,17 @@ def default_sizes(smallest: float, largest: float, ratios: Sequence[int]) -> Ten
 
 
 def default_boxes(
-    side: int, cells: Sequence[int], strides: Sequence[int], sizes: Sequence[float], ratios: Sequence[Sequence[int]]
+    side: float, cells: Sequence[int], strides: Sequence[int], sizes: Sequence[float], ratios: Sequence[Sequence[int]]
 ) -> Tensor:
-    """SSD's default boxes over all maps, from the finest: (N, 4) pixels, not cut at the edge.
+    """SSD's default boxes over all maps, from the finest: (N, 4) pixels, none larger than the picture.
 
+    side  of the picture, pixels
     cells, strides  of each map; `sizes` has one more, the last map's upper size; ratios besides 1 of each map
     """
 
     def maps() -> Iterator[Tensor]:
         for place, (count, stride) in enumerate(zip(cells, strides, strict=True)):
-            boxes = default_sizes(sizes[place], sizes[place + 1], ratios[place])
+            boxes = default_sizes(sizes[place], sizes[place + 1], ratios[place]).clamp(max=side)
             yield around_cells(count, count, stride, boxes)
 
     return torch.cat(list(maps()))

@@ -28,9 +28,10 @@ def roi_max_pool(maps: Tensor, regions: Tensor, owners: Tensor, cells: int, scal
             for owner, corner in zip(owners.tolist(), _rounded(regions, scale), strict=True)
         ]
     )  # (N, C, cells * cells), -1 where a bin is empty
-    flat = maps.reshape(len(maps), channels, height * width)[owners] if len(maps) > 1 else maps.reshape(1, channels, -1)
-    found = flat.expand(len(regions), -1, -1).gather(2, places.clamp(min=0))
-    return found.masked_fill(places < 0, 0.0).reshape(-1, channels, cells, cells)
+    flat = maps.transpose(0, 1).reshape(channels, -1)  # all pictures' cells in a row
+    where = places.clamp(min=0) + (owners * height * width)[:, None, None]
+    found = flat.gather(1, where.transpose(0, 1).reshape(channels, -1)).reshape(channels, len(regions), -1)
+    return found.transpose(0, 1).masked_fill(places < 0, 0.0).reshape(-1, channels, cells, cells)
 
 
 def _rounded(regions: Tensor, scale: float) -> list[list[int]]:
@@ -66,15 +67,16 @@ def position_sensitive_pool(maps: Tensor, regions: Tensor, owners: Tensor, cells
     if not len(regions):
         return maps.new_zeros(0, depth // cells**2, cells, cells)
     sums = F.pad(maps.double().cumsum(2).cumsum(3), (1, 0, 1, 0))  # (B, D, H + 1, W + 1): any rectangle in four reads
-    sums = sums.reshape(batch, depth // cells**2, cells * cells, (height + 1) * (width + 1))
+    size = (height + 1) * (width + 1)
+    sums = sums.reshape(batch, -1, cells * cells, size).permute(1, 2, 0, 3).reshape(-1, cells * cells, batch * size)
     corners = torch.tensor(_rounded(regions, 1.0), device=maps.device).double()
     x1, y1, x2, y2 = (*(corners[:, :2] * scale).T, *((corners[:, 2:] + 1) * scale).T)
     left, right = _bins(x1, x2, cells, width)  # (N, cells)
     top, bottom = _bins(y1, y2, cells, height)
 
     def read(row: Tensor, column: Tensor) -> Tensor:
-        place = (row[:, :, None] * (width + 1) + column[:, None, :]).reshape(len(regions), 1, cells * cells, 1)
-        return sums[owners].gather(3, place.expand(-1, sums.shape[1], -1, -1))[..., 0]
+        place = (row[:, :, None] * (width + 1) + column[:, None, :]).flatten(1) + owners[:, None] * size
+        return sums.gather(2, place.T.expand(len(sums), -1, -1)).permute(2, 0, 1)  # (N, C, cells^2)
 
     total = read(bottom, right) - read(top, right) - read(bottom, left) + read(top, left)  # (N, C, cells^2)
     areas = ((bottom - top)[:, :, None] * (right - left)[:, None, :]).reshape(len(regions), 1, -1)

@@ -1,17 +1,19 @@
-"""The networks with anchors that can be trained by `facerec detect train`, and how each speaks."""
+"""The networks that can be trained by `facerec detect train`, and how each speaks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from facerec.detection.anchors import anchors_of
-from facerec.detection.yolo import v3
+from facerec.detection.yolo import v1, v2, v3
 from facerec.detection.yolo.places import Anchors, Places
 from facerec.detection.yolo.small import ANCHORS, STRIDES, SmallYolo
+from facerec.detection.yolo.targets import Parts, encode
 from facerec.errors import InvalidInput
 from facerec.records import Objects
 
@@ -22,14 +24,16 @@ class Family:
 
     build    classes and width -> the network: pictures 0..1 -> a map for each stride
     strides  of its maps, finest first; `anchors` of each
-    encode, loss, decode   as in `facerec.detection.yolo.v3`
+    encode   objects of a batch -> what the places have to say, in the network's own form
+    loss     rows of all places (B, P, K) and that -> its parts
+    decode   rows -> boxes (B, N, 4) and scores (B, N, C)
     """
 
     build: Callable[[int, float], nn.Module]
     strides: tuple[int, ...]
     anchors: int
-    encode: Callable[[Sequence[Objects], Places], v3.Target]
-    loss: Callable[[Tensor, v3.Target, Places], v3.Parts]
+    encode: Callable[[Sequence[Objects], Places], Any]
+    loss: Callable[[Tensor, Any, Places], Parts]
     decode: Callable[[Tensor, Places], tuple[Tensor, Tensor]]
 
     def priors(self, sizes: np.ndarray, rng: np.random.Generator) -> Anchors:
@@ -39,7 +43,10 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "small": Family(SmallYolo, STRIDES, ANCHORS, v3.encode, v3.loss_by_overlap, v3.decode),
+    "small": Family(SmallYolo, STRIDES, ANCHORS, encode, v3.loss_by_overlap, v3.decode),
+    "yolov1": Family(v1.YoloV1, (v1.STRIDE,), 1, v1.encode, v1.loss, v1.decode),
+    "yolov2": Family(v2.YoloV2, v2.STRIDES, 5, encode, v2.loss, v2.decode),
+    "yolov3": Family(v3.YoloV3, v3.STRIDES, 3, encode, v3.loss, v3.decode),
 }
 
 

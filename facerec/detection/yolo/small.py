@@ -1,4 +1,4 @@
-"""A small YOLO that a CPU can train: two maps, strides 8 and 16, 0.6 million parameters at width 1.
+"""A small YOLO that a CPU can train: two maps, strides 8 and 16, 1.2 million parameters at width 1.
 
 Trunk and heads are cut down from YOLOv3's: residual blocks, and the coarse map, doubled, beside the fine one.
 Input: sides that 32 divides.
@@ -6,12 +6,12 @@ Input: sides that 32 divides.
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
-from facerec.cnn.blocks import ConvBN, Entrance
+from facerec.cnn.blocks import Entrance
+from facerec.detection.yolo.darknet import conv, thin
+from facerec.detection.yolo.v3 import Residual
 
 STRIDES = (8, 16)
 ANCHORS = 3
@@ -19,24 +19,6 @@ ANCHORS = 3
 
 RARE = -4.0
 """Where objectness begins: almost everywhere there is nothing, and the first steps need not learn that."""
-
-Leaky = partial(nn.LeakyReLU, 0.1)
-
-
-def conv(c_in: int, c_out: int, kernel: int, stride: int = 1) -> ConvBN:
-    """Convolution, batch norm, leaky ReLU."""
-    return ConvBN(c_in, c_out, kernel, stride, activation=Leaky)
-
-
-class Residual(nn.Sequential):
-    """Half as many channels, back again, and the input added: (B, C, H, W) -> the same shape."""
-
-    def __init__(self, channels: int):
-        super().__init__(conv(channels, channels // 2, 1), conv(channels // 2, channels, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
-        return x + y
 
 
 class Head(nn.Sequential):
@@ -56,7 +38,7 @@ class SmallYolo(nn.Module):
 
     def __init__(self, classes: int, width: float = 1.0):
         super().__init__()
-        w16, w32, w64, w128, w192 = (max(8, round(channels * width / 8) * 8) for channels in (16, 32, 64, 128, 192))
+        w16, w32, w64, w128, w192 = thin(width, 16, 32, 64, 128, 192)
         self.entrance = Entrance(3, 32)
         self.to8 = nn.Sequential(
             conv(3, w16, 3, 2),  # (B, 16, H / 2, W / 2)

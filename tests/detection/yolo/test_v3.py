@@ -7,6 +7,7 @@ import torch
 from facerec.detection.yolo import v3
 from facerec.detection.yolo.pairs import iou_of_pairs, overlaps
 from facerec.detection.yolo.places import places
+from facerec.detection.yolo.targets import Target, encode, values_of
 from facerec.geometry import generalised_iou, iou
 from facerec.records import Objects
 
@@ -20,7 +21,7 @@ def some_objects(seed: int, count: int = 6) -> Objects:
     return Objects.of(boxes, rng.integers(0, 3, count))
 
 
-def rows_that_say(target: v3.Target, pictures: int, classes: int = 3) -> torch.Tensor:
+def rows_that_say(target: Target, pictures: int, classes: int = 3) -> torch.Tensor:
     """The output of a network that is right about everything."""
     rows = torch.full((pictures * len(WHERE), 5 + classes), -12.0)
     rows[:, :4] = 0
@@ -35,7 +36,7 @@ def rows_that_say(target: v3.Target, pictures: int, classes: int = 3) -> torch.T
 @pytest.mark.parametrize("seed", range(4))
 def test_decode_gives_back_what_encode_was_given(seed):
     objects = [some_objects(seed), Objects.none(), some_objects(seed + 10)]
-    target = v3.encode(objects, WHERE)
+    target = encode(objects, WHERE)
     boxes, scores = v3.decode(rows_that_say(target, 3), WHERE)
     assert boxes.flatten(0, 1)[target.rows].numpy() == pytest.approx(target.boxes, abs=2e-2)
     assert target.boxes == pytest.approx(np.concatenate([each.boxes for each in objects]))
@@ -45,7 +46,7 @@ def test_decode_gives_back_what_encode_was_given(seed):
 
 
 def test_numbers_by_hand():
-    target = v3.encode([Objects.of([[30, 18, 42, 38]], [2])], WHERE)  # centre 36, 28: column 4, row 3 of stride 8
+    target = encode([Objects.of([[30, 18, 42, 38]], [2])], WHERE)  # centre 36, 28: column 4, row 3 of stride 8
     place = (3 * 12 + 4) * 2 + 1
     assert target.rows.tolist() == [place]
     assert target.values[0] == pytest.approx([0.5, 0.5, 0, 0], abs=1e-6)  # exactly the anchor 12x20
@@ -54,7 +55,7 @@ def test_numbers_by_hand():
 @pytest.mark.parametrize("loss", [v3.loss, v3.loss_by_overlap])
 def test_who_is_right_has_nearly_no_loss_and_no_gradient(loss):
     objects = [some_objects(3), some_objects(4)]
-    target = v3.encode(objects, WHERE)
+    target = encode(objects, WHERE)
     rows = rows_that_say(target, 2).requires_grad_()
     centre = float(torch.distributions.Bernoulli(torch.from_numpy(target.values[:, :2])).entropy().mean())
     parts = loss(rows, target, WHERE)
@@ -68,7 +69,7 @@ def test_who_is_right_has_nearly_no_loss_and_no_gradient(loss):
 @pytest.mark.parametrize("loss", [v3.loss, v3.loss_by_overlap])
 def test_the_gradient_is_that_of_differences(loss):
     torch.manual_seed(0)
-    target = v3.encode([some_objects(5)], WHERE)
+    target = encode([some_objects(5)], WHERE)
     rows = torch.randn(1, len(WHERE), 8, dtype=torch.float64, requires_grad=True)
     total = loss(rows, target, WHERE).total
     total.backward()
@@ -83,11 +84,11 @@ def test_the_gradient_is_that_of_differences(loss):
 
 def test_who_is_nearly_right_without_having_the_place_is_not_punished():
     box = np.array([[32, 16, 64, 48]], np.float32)
-    target = v3.encode([Objects.of(box, [0])], WHERE)
+    target = encode([Objects.of(box, [0])], WHERE)
     rows = torch.full((1, len(WHERE), 8), 0.0)
     rows[..., 4] = -12
     neighbour = int(target.rows[0]) - 2  # one cell to the left, at whose right edge the centre lies
-    values = v3.values_of(box, WHERE, np.array([neighbour]))
+    values = values_of(box, WHERE, np.array([neighbour]))
     rows[0, neighbour, :4] = torch.tensor([12.0, -12.0, *values[0, 2:]])
     quiet = v3.loss(rows, target, WHERE).object.item()
     rows[0, neighbour, 4] = 12
@@ -97,7 +98,7 @@ def test_who_is_nearly_right_without_having_the_place_is_not_punished():
 
 
 def test_no_object_on_any_picture():
-    target = v3.encode([Objects.none()], WHERE)
+    target = encode([Objects.none()], WHERE)
     rows = torch.zeros(1, len(WHERE), 8, requires_grad=True)
     for loss in (v3.loss, v3.loss_by_overlap):
         parts = loss(rows, target, WHERE)

@@ -1,7 +1,7 @@
 """Segmentation on real pictures: CamVid by U-Net-32 and FCN-8s, cell membranes by U-Net-32.
 
     scripts/bench_segmentation train NAME...  of camvid_unet, camvid_fcn8s, membrane_unet; goes on where it stopped
-    scripts/bench_segmentation measure        what is trained: docs/results/segmentation.json and .md, and a picture
+    scripts/bench_segmentation measure        what is trained: docs/results/segmentation.json and .md, and two pictures
 
 Reads camvid.tar, membrane.tar and weights/ below FACEREC_DATA; keeps its runs in runs/segmentation.
 """
@@ -110,7 +110,7 @@ def pixel_errors(segmenter: Segmenter, tested: Masked) -> dict[str, float]:
 
 
 def measure() -> None:
-    """Write the results, their page and a picture of membranes."""
+    """Write the results and the pictures of membranes."""
     lists = {"camvid_unet": "test.txt", "camvid_fcn8s": "test.txt", "membrane_unet": "held.txt"}
     found = {name: measured(name, place) for name, place in lists.items() if (RUNS / name / "report.json").exists()}
     whole = {"made_by": "scripts/bench_segmentation measure", **found, "published": PUBLISHED}
@@ -122,15 +122,28 @@ def measure() -> None:
 
 
 def draw_membranes() -> None:
-    """A held-out section, what its annotator drew, and what the network finds, side by side."""
-    if not (RUNS / "membrane_unet" / "report.json").exists():
-        return
-    segmenter, folder = open_segmenter(RUNS / "membrane_unet"), unpacked("membrane_unet").parent
-    tested = read_masked(folder / "held.txt", None, segmenter.labels)
-    picture, mask = tested.pictures[2], tested.masks[2]
-    colours = ((230, 159, 0), (30, 60, 120))
-    shown = [picture, overlay(picture, mask, colours, 0.45), overlay(picture, segmenter(picture), colours, 0.45)]
-    images.save(images.grid([part[:300, :300] for part in shown], 3), ROOT / "docs/pictures/segmentation-membranes.jpg")
+    """Two pictures of membranes: views of one section with its mask, and a held-out section, as marked and as found."""
+    import torch
+
+    from facerec.segmentation.settings import SegmenterSettings
+    from facerec.segmentation.views import views
+
+    config = unpacked("membrane_unet")
+    settings = SegmenterSettings.read(config)
+    learned, held = (read_masked(config.parent / f"{word}.txt", None, settings.labels) for word in ("learn", "held"))
+    colours, pictures = ((230, 159, 0), (30, 60, 120)), ROOT / "docs" / "pictures"
+    rng = torch.Generator().manual_seed(1)
+    levels, labels = views(learned.pictures[:1] * 4, learned.masks[:1] * 4, (256, 256), settings.augment, rng)
+    seen = [
+        overlay(each.permute(1, 2, 0).byte().numpy(), label.numpy().astype(np.uint8), colours, 0.35)
+        for each, label in zip(levels, labels, strict=True)
+    ]
+    images.save(images.grid(seen, 4), pictures / "segmentation-views.jpg")
+    if (RUNS / "membrane_unet" / "report.json").exists():
+        segmenter, picture, mask = open_segmenter(RUNS / "membrane_unet"), held.pictures[2], held.masks[2]
+        shown = [picture, overlay(picture, mask, colours, 0.45), overlay(picture, segmenter(picture), colours, 0.45)]
+        parts = [part[:320, :320] for part in shown]
+        images.save(images.grid(parts, 3), pictures / "segmentation-membranes.jpg")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,12 @@ def test_look_inside_a_small_network(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.png"))) == 5
 
 
+def test_segment_drawn_shapes(tmp_path: Path) -> None:
+    *_, held_out, another = run("41_segment_shapes.py", tmp_path).splitlines()
+    assert float(held_out.split()[2].rstrip("%")) > 70 and float(another.partition("%")[0]) > 90
+    assert images.load(tmp_path / "found.png").shape == (48, 64, 3)
+
+
 def test_every_example_is_run_here() -> None:
     own = Path(__file__).read_text()
     assert all(f'"{example.name}"' in own for example in EXAMPLES.glob("*.py"))

@@ -109,6 +109,8 @@ def windows(func: Any, given: Given, sizes: Sequence[int]) -> tuple[Window, ...]
         return tuple(map(adaptive_window, sizes, per_axis(given["output_size"], axes)))
     if operator is aten.constant_pad_nd:
         return pad_windows(given["pad"], axes)
+    if operator is aten.replication_pad2d:
+        return pad_windows(given["padding"], axes)
     if operator is aten.slice:
         return slice_windows(given, axes)
     return None

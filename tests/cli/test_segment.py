@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,29 @@ def test_train_evaluate_run(facerec, config: Path, tmp_path: Path) -> None:
     labels = load_mask(answer["labels"])
     assert labels.shape == (48, 64) and answer["shares"]["ground"] == np.mean(labels == 0)
     assert images.load(answer["overlay"]).shape == (48, 64, 3)
+
+
+WITHOUT_TORCH = """
+import sys
+from facerec.cli.main import commands
+try:
+    commands(sys.argv[1:], prog_name="facerec")
+except SystemExit as end:
+    print("loaded", *{"torch", "onnx", "matplotlib", "sqlalchemy"} & sys.modules.keys())
+    sys.exit(end.code)
+"""
+
+
+def test_a_trained_network_is_used_without_torch(facerec, config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    facerec("segment", "train", config, "-o", out)
+    for words in (
+        ["evaluate", out, tmp_path / "test.txt"],
+        ["run", out, tmp_path / "images", "-o", tmp_path / "drawn"],
+    ):
+        command = [sys.executable, "-c", WITHOUT_TORCH, "segment", *map(str, words)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert ran.stdout.splitlines()[-1] == "loaded"
 
 
 def test_a_damaged_photo_among_others_is_told(facerec, config: Path, tmp_path: Path) -> None:

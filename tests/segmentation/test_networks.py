@@ -69,6 +69,14 @@ def test_vgg_fcns_have_the_counts_of_the_authors_files(stride: int, parameters: 
     assert shape == (1, 21, 96, 128)
 
 
+def test_the_summary_follows_fields_through_padding_by_repetition() -> None:
+    with torch.device("meta"):
+        found = summarise(FCN(cut_vgg(create("vgg16")), 21, 8), (3, 200, 320))
+    fc6 = next(call for call in found.calls if call.name == "head.0")
+    assert {field.size for field in fc6.fields} == {404} and {field.jump for field in fc6.fields} == {32}
+    assert fc6.shape == (4096, 7, 10) and found.output == (21, 200, 320)
+
+
 class SmallVGG(VGG):
     """The same dense end on few maps, so that a test can afford it."""
 

@@ -6,6 +6,7 @@ time), but for latencies, which are percentiles of all. Writes docs/results/gall
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -25,7 +26,6 @@ from facerec.gallery.searcher import Searcher
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Template, unit
 
-RESULTS = Path("docs/results")
 ENCODER = hashlib.sha256(b"bench").hexdigest()
 IMPORTS = {
     "numpy": "import numpy",
@@ -171,6 +171,10 @@ def page(figures: dict[str, object]) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder for gallery-first.json and .md")
+    parser.add_argument("--largest", type=int, default=SIZES[-1], help="no index larger than this")
+    options = parser.parse_args()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "gallery.db"
@@ -180,12 +184,13 @@ def main() -> None:
             "One transaction": time_transactions(gallery, path, rng),
             "Four writing processes": time_four_writers(Path(folder) / "writers.db", rng),
             "Reading": time_reading(Path(folder) / "many.db", rng),
-            "One probe, CPU": [time_index(size, rng) for size in SIZES],
+            "One probe, CPU": [time_index(size, rng) for size in SIZES if size <= options.largest],
         }
     machine = {"cores": os.cpu_count(), "load at the end": round(os.getloadavg()[0], 1)}
     figures = {"Machine": machine, **figures}
-    (RESULTS / "gallery-first.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (RESULTS / "gallery-first.md").write_text(page(figures))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "gallery-first.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (options.out / "gallery-first.md").write_text(page(figures))
     print(page(figures))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection
 
 from facerec.errors import GalleryUnusable
 from facerec.gallery import erasure, loading, reads
-from facerec.gallery.connect import connect_file, explained, is_writable
+from facerec.gallery.connect import begin_writing, connect_file, explained, is_writable
 from facerec.gallery.loading import Loaded
 from facerec.gallery.results import StoredEmbeddings
 from facerec.gallery.snapshots import Snapshots
@@ -85,7 +85,7 @@ class Beside:
             with explained(self.path), closing(connect_file(self.path)) as connection:
                 if _erased_in(connection) <= erasure.read_list(self.path) and not half.exists():
                     return
-                connection.execute("BEGIN IMMEDIATE")
+                begin_writing(connection)
                 half.unlink(missing_ok=True)  # nobody else is writing: whoever was has been killed
                 erasure.write_list(self.path, _erased_in(connection))
         except OSError as error:

@@ -10,12 +10,15 @@ half a millisecond, no connection ever crosses a thread or a fork, and the last 
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -26,6 +29,11 @@ from facerec.replacing import DISK
 
 BUSY_SECONDS = 30
 """How long a writer waits for other writers. Each holds the lock for milliseconds: hundreds of turns."""
+
+WAIT_AS_BEFORE = f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS}"
+
+ASKED_AGAIN = 0.002, 0.012
+"""Seconds between two tries to be the one who writes."""
 
 READ_AND_WRITE, READ_ONLY, IMMUTABLE = "mode=rw", "mode=ro", "mode=ro&immutable=1"
 
@@ -182,7 +190,31 @@ def _reason(error: BaseException | None) -> str:
 
 def begin(connection: Connection) -> None:
     """Say BEGIN as `reading` and `writing` mean it."""
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    if connection.get_execution_options().get("begin"):
+        begin_writing(cast(sqlite3.Connection, connection.connection.driver_connection))
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Take the lock for writing; raises sqlite3.OperationalError where others have it all the while.
+
+    SQLite's own waiting asks less and less often, down to ten times a second, so that on a slow disk whoever waits
+    longest wins least, and some waited for half a minute. Here everybody asks as often as everybody else.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(*ASKED_AGAIN))
+    finally:
+        connection.execute(WAIT_AS_BEFORE)
 
 
 def _access(path: Path) -> str:

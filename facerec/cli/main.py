@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "cnn": "facerec.cli.cnn",
     "segment": "facerec.cli.segment",
     "detect": "facerec.cli.detect",
+    "style": "facerec.cli.style",
 }
 """A command's name, and the module that holds it under that name."""
 

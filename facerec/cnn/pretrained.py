@@ -105,18 +105,33 @@ def fetched(name: str) -> tuple[State, str]:
 
 
 def foreign_classifier(name: str, state: State, source: str, classes: int, channels: int) -> Classifier:
-    """Weights that nothing but their names tells of: the first way of naming that fits the network is theirs."""
+    """Weights that nothing but their names tells of, and what their classes are called."""
+    found, preparation = recognised(name, state, source, classes, channels)
+    return classifier_of(name, found, preparation, names_of(classes), channels)
+
+
+def recognised(name: str, state: State, source: str, classes: int, channels: int) -> tuple[State, Preparation]:
+    """Weights under our names, and their preparation: the first way of naming that fits the network is theirs.
+
+    Raises InvalidInput where none fits.
+    """
     with torch.device("meta"):
         expected = create(name, classes, channels).state_dict()
     for spelling, preparation in spellings(name, channels):
         found = spelling(state)
         if found is not None and fits(found, expected):
-            return classifier_of(name, found, preparation, names_of(classes), channels)
+            return found, preparation
     raise InvalidInput(f"{source} holds no weights of {name} for {classes} classes and {channels} channel(s)")
 
 
 def own_classifier(name: str, state: State, facts: dict[str, Any], path: Path) -> Classifier:
     """Weights that `facerec cnn train` wrote, beside the names of the classes and the preparation."""
+    names, preparation = own_facts(name, facts, path)
+    return classifier_of(name, state, preparation, names, len(preparation.means))
+
+
+def own_facts(name: str, facts: dict[str, Any], path: Path) -> tuple[tuple[str, ...], Preparation]:
+    """The names of the classes and the preparation that stand in a file of ours, which must be of that network."""
     try:
         given: dict[str, Any] = facts["preparation"]
         how = dict[str, Any]({k: tuple(value) if isinstance(value, list) else value for k, value in given.items()})
@@ -125,7 +140,7 @@ def own_classifier(name: str, state: State, facts: dict[str, Any], path: Path) -
         raise DamagedFile(f"{path} does not say what its classes are ({error!r})") from error
     if network != name:
         raise InvalidInput(f"{path} holds weights of {network}, not of {name}")
-    return classifier_of(name, state, preparation, names, len(preparation.means))
+    return names, preparation
 
 
 def classifier_of(

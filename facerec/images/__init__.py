@@ -9,10 +9,11 @@ The only home of Pillow. Metadata (EXIF, GPS, comments) stays outside: it is nei
 
 from facerec.images.decoding import Limits, decode, load, read_bytes
 from facerec.images.drawing import annotate, grid
-from facerec.images.files import encode, find, is_picture_name, save
+from facerec.images.files import WRITTEN, encode, find, is_picture_name, save, save_animation
 from facerec.images.resizing import resize
 
 __all__ = [
+    "WRITTEN",
     "Limits",
     "annotate",
     "decode",
@@ -24,4 +25,5 @@ __all__ = [
     "read_bytes",
     "resize",
     "save",
+    "save_animation",
 ]

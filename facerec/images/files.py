@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -108,8 +109,28 @@ def save(image: Image, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.suffix.lower() not in WRITTEN:
         raise InvalidInput(f"{str(path)!r} must end in {', '.join(WRITTEN)}: other formats are not written")
+    _put(encode(image, WRITTEN[target.suffix.lower()]), target)
+
+
+def save_animation(frames: Sequence[Image], path: str | os.PathLike[str], milliseconds: int = 200) -> None:
+    """Write frames of one size as a GIF that begins again, the last frame shown five times as long.
+
+    Raises InvalidInput for no frame, frames of different size, another ending, or when the file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".gif":
+        raise InvalidInput(f"{str(path)!r} must end in .gif")
+    if not frames or len({frame.shape for frame in frames}) != 1:
+        raise InvalidInput("an animation needs at least one frame, and all of one size")
+    buffer, pictures = io.BytesIO(), [PIL.Image.fromarray(frame) for frame in frames]
+    times = [*[milliseconds] * (len(frames) - 1), 5 * milliseconds]
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=times, loop=0)
+    _put(buffer.getvalue(), target)
+
+
+def _put(content: bytes, target: Path) -> None:
+    """Give a file its content, whole. Raises InvalidInput where that cannot be."""
     part = target.with_name(f".facerec-{secrets.token_hex(8)}.part")
-    content = encode(image, WRITTEN[target.suffix.lower()])
     try:
         with open(part, "xb") as file:
             file.write(content)
@@ -117,6 +138,6 @@ def save(image: Image, path: str | os.PathLike[str]) -> None:
             os.fsync(file.fileno())
         os.replace(part, target)
     except OSError as error:
-        raise InvalidInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
+        raise InvalidInput(f"{str(target)!r} cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -18,11 +18,15 @@ from facerec.cnn.transfer import freeze_body, groups, to_training
 from facerec.errors import FacerecError
 from facerec.learning.augment import random_views
 from facerec.learning.class_settings import ClassifierSettings, ViewSettings
+from facerec.learning.devices import autocast, has_bf16
 from facerec.learning.labelled import Labelled
 from facerec.records import Int64
 
 AUXILIARY = 0.3
 """Weight of an auxiliary head's loss (Szegedy et al., 2015)."""
+
+
+CPU = torch.device("cpu")
 
 
 class NoNumber(FacerecError):
@@ -58,6 +62,8 @@ def learn(
     """
     rng = np.random.default_rng(settings.seed)
     draw = torch.Generator().manual_seed(settings.seed)
+    if settings.bf16 and has_bf16(CPU):
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(settings.epochs):
         if epoch in (0, settings.head_epochs):
             optimizer = begin_phase(net, settings, head_only=epoch < settings.head_epochs)
@@ -67,7 +73,9 @@ def learn(
         to_training(net)
         for rows in batches(len(train), settings.batch, rng):
             pictures, labels = train.pixels[rows], torch.from_numpy(train.labels[rows])
-            loss = loss_of(net, views(pictures, prepare, settings.augment, draw), labels)
+            seen = views(pictures, prepare, settings.augment, draw)
+            with autocast(CPU, settings.bf16):
+                loss = loss_of(net, seen, labels)
             if not torch.isfinite(loss):
                 raise NoNumber(f"the loss is no number in epoch {epoch + 1}: set a lower learning_rate")
             optimizer.zero_grad()

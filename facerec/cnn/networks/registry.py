@@ -21,7 +21,7 @@ from facerec.cnn.networks.network_in_network import NetworkInNetwork
 from facerec.cnn.networks.resnet import resnet34, resnet50, resnet152
 from facerec.cnn.networks.se_resnet import se_resnet50
 from facerec.cnn.networks.squeezenet import SqueezeNet
-from facerec.cnn.networks.vgg import vgg16, vgg19
+from facerec.cnn.networks.vgg import SmallVGG, small_vgg_bn, vgg16, vgg19
 from facerec.cnn.networks.xception import Xception
 from facerec.errors import InvalidInput
 
@@ -56,6 +56,8 @@ NETWORKS: dict[str, Network] = {
     "alexnet_one_tower": Network(alexnet_one_tower, 224, 1000, 3, 61_100_840, "torchvision (as alexnet)"),
     "vgg16": Network(vgg16, 224, 1000, 3, 138_357_544, "torchvision (the paper: 138 million)"),
     "vgg19": Network(vgg19, 224, 1000, 3, 143_667_240, "torchvision (the paper: 144 million)"),
+    "small_vgg": Network(SmallVGG, 64, 10, 3, 583_466, "by hand: 582,176 and 1,290 of the last layer"),
+    "small_vgg_bn": Network(small_vgg_bn, 64, 10, 3, 584_874, "by hand: as small_vgg, and 704 maps' scale and shift"),
     "network_in_network": Network(NetworkInNetwork, 32, 10, 3, 966_986, "the authors' Caffe file"),
     "googlenet": Network(GoogLeNet, 224, 1000, 3, 13_378_280, "Caffe, with both heads"),
     "googlenet_bn": Network(googlenet_bn, 224, 1000, 3, 13_004_888, "torchvision (as googlenet), both heads"),

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from facerec.cnn.blocks import AverageTo, Entrance, initialise
+from facerec.cnn.blocks import AverageTo, Entrance, GlobalAveragePool, initialise
 
 WIDTHS = (64, 128, 256, 512, 512)
+SMALL = (32, 64, 128, 128)
 
 
 class VGG(nn.Module):
@@ -44,14 +45,44 @@ class VGG(nn.Module):
         return x
 
 
-def stages(channels: int, depths: Sequence[int]) -> Iterator[nn.Module]:
-    """The convolutions of all stages: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels a side."""
-    for width, depth in zip(WIDTHS, depths, strict=True):
+class SmallVGG(nn.Module):
+    """The same shape for textures: (B, channels, 64, 64) -> (B, classes), from 8x8 on.
+
+    Four stages of two convolutions; what stands where does not matter, so a mean takes the place of the dense layers.
+    `normalised` puts a batch norm behind each convolution, with which it learns in a fraction of the time.
+    """
+
+    def __init__(self, classes: int = 10, channels: int = 3, normalised: bool = False):
+        super().__init__()
+        self.entrance = Entrance(channels, 8)
+        *features, _ = stages(channels, (2, 2, 2, 2), SMALL, normalised)
+        self.features = nn.Sequential(*features)  # (B, 128, 8, 8)
+        self.pool = GlobalAveragePool()
+        self.classifier = nn.Linear(SMALL[-1], classes)
+        initialise(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.classifier(self.pool(self.features(self.entrance(x))))
+        return x
+
+
+def stages(
+    channels: int, depths: Sequence[int], widths: Sequence[int] = WIDTHS, normalised: bool = False
+) -> Iterator[nn.Module]:
+    """The convolutions of all stages, each of which ends in half the side: 224 -> 112 -> 56 -> 28 -> 14 -> 7."""
+    for width, depth in zip(widths, depths, strict=True):
         for _ in range(depth):
             yield nn.Conv2d(channels, width, 3, padding=1)
+            if normalised:
+                yield nn.BatchNorm2d(width)
             yield nn.ReLU(inplace=True)
             channels = width
         yield nn.MaxPool2d(2)
+
+
+def small_vgg_bn(classes: int = 10, channels: int = 3) -> SmallVGG:
+    """With batch norm."""
+    return SmallVGG(classes, channels, normalised=True)
 
 
 def vgg16(classes: int = 1000, channels: int = 3) -> VGG:

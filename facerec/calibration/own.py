@@ -22,7 +22,7 @@ from facerec.metrics import bootstrap
 from facerec.metrics.identification import fmr_needed
 from facerec.metrics.intervals import expected_elsewhere, subjects_needed
 from facerec.metrics.operating_points import MeasuredPoint, OperatingPoints
-from facerec.metrics.shared_errors import effective_count
+from facerec.metrics.shared_errors import worth_of
 
 MOST_TEMPLATES = 10_000
 """Templates that are compared, chosen by chance: 50 million pairs."""
@@ -87,7 +87,7 @@ def decide(
         verification = row_for(table, target_fmr, own, f"a false match rate of {target_fmr:g}")
     if target_fpir is not None:
         needed = fmr_needed(target_fpir, max(1, enrolled))
-        words = f"{target_fpir:g} of strangers named among {enrolled} enrolled, which takes an FMR of {needed:.1e},"
+        words = f"{target_fpir:g} of strangers named among {enrolled} enrolled, which takes an FMR of {needed:.1e}"
         search = row_for(table, needed, own, words)
         calibration = Calibration(target_fpir, table)
     return Decided(own, verification, search, calibration, enrolled)
@@ -148,8 +148,8 @@ def contradiction(pairs: AllPairs, packaged: OperatingPoints) -> str:
     point = judged[-1].point
     false = pairs.false(point.threshold)
     seen = int(false.sum()) / pairs.impostors
-    worth = effective_count(pairs.high.first[false], pairs.high.second[false], pairs.pictures)
-    if not worth or expected_elsewhere(seen, worth).low <= point.fmr:
+    worth = worth_of(pairs.high.first[false], pairs.high.second[false], pairs.pictures)
+    if not worth.errors or expected_elsewhere(seen, worth.errors, worth.freedom).low <= point.fmr:
         return ""
     return (
         f"these people are more alike than those that the encoder was calibrated on (at {point.threshold:.3f} the FMR "

@@ -15,7 +15,7 @@ from facerec.metrics.cross_pairs import Compare, similarity
 from facerec.metrics.intervals import Interval, clopper_pearson, expected_elsewhere, subjects_needed
 from facerec.metrics.operating_points import MeasuredPoint, OperatingPoints
 from facerec.metrics.scores import Bools, Float64, require_rate
-from facerec.metrics.shared_errors import effective_count, jackknife_count
+from facerec.metrics.shared_errors import Worth, worth_of, worth_without_each
 from facerec.metrics.tail import Tail, fit_tail, refitted_rates
 from facerec.metrics.verification import allowed_errors, require_support, threshold_accepting
 from facerec.records import Float32, OperatingPoint
@@ -100,18 +100,18 @@ def _measure(measured: Measured, target: float) -> MeasuredPoint:
     threshold = threshold_accepting(pairs.high.similarities, allowed_errors(target, pairs.impostors))
     false = pairs.false(threshold)
     false_matches = int(false.sum())
-    worth = effective_count(pairs.high.first[false], pairs.high.second[false], pairs.pictures)
-    _require_independent(target, pairs, false, worth)
+    worth = worth_of(pairs.high.first[false], pairs.high.second[false], pairs.pictures)
+    _require_independent(target, pairs, false, worth.errors)
     point = OperatingPoint(
         threshold, false_matches / pairs.impostors, pairs.impostors, pairs.subjects, measured.encoder,
         measured.evidence,
     )  # fmt: skip
-    elsewhere = expected_elsewhere(point.fmr, min(worth, false_matches))
+    elsewhere = expected_elsewhere(point.fmr, min(worth.errors, false_matches), worth.freedom)
     return _row(measured, target, point, worth, elsewhere.covering(clopper_pearson(false_matches, pairs.impostors)))
 
 
 def _row(
-    measured: Measured, target: float, point: OperatingPoint, worth: float, fmr_interval: Interval
+    measured: Measured, target: float, point: OperatingPoint, worth: Worth, fmr_interval: Interval
 ) -> MeasuredPoint:
     """A row of the table, with what genuine comparisons there are say of its threshold."""
     pairs = measured.pairs
@@ -127,7 +127,7 @@ def _row(
         fnmr=fnmr.share if fnmr else None,
         genuine=len(miss),
         false_matches=int(pairs.false(point.threshold).sum()),
-        effective_errors=worth,
+        effective_errors=worth.errors,
         fmr_interval=fmr_interval,
         fnmr_interval=fnmr.interval if fnmr else None,
     )
@@ -167,14 +167,14 @@ def _extrapolate(measured: Measured, tail: Tail, above: float, target: float) ->
     """The row that a tail gives for a target, above the highest measured threshold; None where it means nothing."""
     threshold = tail.threshold(target)
     pairs = measured.pairs
-    worth = jackknife_count(target, _rates_without_each(pairs, tail, threshold), pairs.subjects)
-    if threshold <= above or worth < 1:
+    worth = worth_without_each(target, _rates_without_each(pairs, tail, threshold), pairs.subjects)
+    if threshold <= above or worth.errors < 1:
         return None
     evidence = f"{measured.evidence}; a generalised Pareto tail fitted to the similarities above {tail.start:.3f}"
     point = OperatingPoint(
         threshold, target, pairs.impostors, pairs.subjects, measured.encoder, evidence, extrapolated=True
     )
-    return _row(measured, target, point, worth, expected_elsewhere(target, worth))
+    return _row(measured, target, point, worth, expected_elsewhere(target, worth.errors, worth.freedom))
 
 
 def _rates_without_each(pairs: AllPairs, tail: Tail, threshold: float) -> Float64:

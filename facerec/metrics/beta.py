@@ -1,4 +1,4 @@
-"""The regularised incomplete beta function and its inverse, which exact binomial intervals are made of.
+"""The regularised incomplete beta function and its inverse: what exact binomial intervals and Student's t are made of.
 
 Continued fraction of DLMF 8.17.22, evaluated by the modified Lentz method (Thompson and Barnett, 1986).
 """
@@ -40,6 +40,18 @@ def beta_quantile(share: float, a: float, b: float) -> float:
         else:
             high = middle
     return (low + high) / 2
+
+
+def student_quantile(share: float, freedom: float) -> float:
+    """The t below which Student's variable of `freedom` degrees of freedom stays with probability `share`, above 0.5.
+
+    >>> round(student_quantile(0.975, 10), 3)
+    2.228
+    """
+    if not (0.5 < share < 1 and freedom > 0):
+        raise InvalidInput(f"a quantile of Student's t above the middle, not {share} of {freedom} degrees of freedom")
+    apart = beta_quantile(2 * (1 - share), freedom / 2, 0.5)
+    return math.sqrt(freedom * (1 / apart - 1))
 
 
 def _fraction(x: float, a: float, b: float) -> float:

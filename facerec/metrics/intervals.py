@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from facerec.errors import InvalidInput
-from facerec.metrics.beta import beta_quantile
+from facerec.metrics.beta import beta_quantile, student_quantile
 from facerec.metrics.scores import require_rate
 
 LEVEL = 0.95
@@ -54,21 +55,26 @@ def clopper_pearson(events: int, trials: int, level: float = LEVEL) -> Interval:
     return Interval(low, high, level)
 
 
-def expected_elsewhere(rate: float, errors: float, level: float = LEVEL) -> Interval:
+def expected_elsewhere(rate: float, errors: float, freedom: float = math.inf, level: float = LEVEL) -> Interval:
     """Where a rate that was seen as `errors` independent errors will lie among as many other subjects.
 
     Wider than the interval of the true rate, since the others are a sample as well. Both counts being Poisson, which
     of them an error falls into is a fair coin, and Clopper and Pearson's interval of that coin gives the ratio (Nelson,
-    1982). `errors` need not be whole: errors of pairs that share subjects are worth fewer independent ones.
+    1982). `errors` need not be whole: errors of pairs that share subjects are worth fewer independent ones. How many is
+    an estimate with `freedom` degrees of freedom: they count for as many fewer as Student's t is wider than the normal.
     Raises InvalidInput for no error, which says nothing about a ratio.
 
     >>> [round(side, 5) for side in expected_elsewhere(1e-3, 30).as_list()]
     [0.00058, 0.00172]
+    >>> [round(side, 5) for side in expected_elsewhere(1e-3, 30, freedom=20).as_list()]
+    [0.00056, 0.00178]
     """
     require_rate("the level of an interval", level)
     if not errors > 0:
         raise InvalidInput(f"an interval for other subjects needs errors, got {errors:g}")
     tail = (1 - level) / 2
+    if math.isfinite(freedom):
+        errors *= (NormalDist().inv_cdf(1 - tail) / student_quantile(1 - tail, freedom)) ** 2
     low, high = beta_quantile(tail, errors, errors + 1), beta_quantile(1 - tail, errors + 1, errors)
     return Interval(rate * low / (1 - low), min(1.0, rate * high / (1 - high)), level)
 

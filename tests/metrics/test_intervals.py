@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from facerec.errors import InvalidInput
-from facerec.metrics.beta import beta_cdf, beta_quantile
+from facerec.metrics.beta import beta_cdf, beta_quantile, student_quantile
 from facerec.metrics.intervals import Interval, Rate, clopper_pearson, rule_of_three, subjects_needed
 
 
@@ -42,6 +42,17 @@ def test_beta_cdf_agrees_with_scipy(x: float, a: float, b: float) -> None:
 @given(share=st.floats(0.001, 0.999), a=st.floats(0.5, 500), b=st.floats(0.5, 500))
 def test_beta_quantile_is_the_inverse_of_its_cdf(share: float, a: float, b: float) -> None:
     assert beta_cdf(beta_quantile(share, a, b), a, b) == pytest.approx(share, abs=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.975, 0.995])
+@pytest.mark.parametrize("freedom", [1.0, 2.5, 17.0, 1e4])
+def test_student_quantile_agrees_with_scipy(share: float, freedom: float) -> None:
+    assert student_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-6)
+
+
+def test_student_quantile_is_of_the_upper_half() -> None:
+    with pytest.raises(InvalidInput):
+        student_quantile(0.3, 5)
 
 
 def test_the_exact_interval_holds_the_truth_at_least_as_often_as_it_says() -> None:

@@ -38,7 +38,7 @@ def test_what_raises_is_positive_what_lowers_negative_and_the_rest_nothing() -> 
 
 
 def test_the_effect_of_a_cell_is_the_mean_fall_over_the_squares_that_cover_it() -> None:
-    found = effect(WHITE, brightness((EYE, 1.0)))
+    found = effect(WHITE, brightness((EYE, 1.0)), square=28, stride=14)
     fall = 1 - 128 / 255  # each of the four squares over the eye covers all of it
     assert found[EYE] == pytest.approx(fall, abs=1e-5)
     assert found[42:56, 14:28] == pytest.approx(fall / 2, abs=1e-5)  # beside it two of four reach the eye

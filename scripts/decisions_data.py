@@ -30,6 +30,8 @@ SHRUNK = (0.5, 0.35, 0.27, 0.22, 0.18, 0.15)
 """Sides of the picture, as shares of the original's."""
 BLURRED = (1.0, 2.0, 3.0, 4.0, 6.0)
 """Standard deviations of the blur, in pixels of a picture of 250x250."""
+CROWD = 20_000
+"""Faces that fill large galleries."""
 FIELDS = ("score", "eye_distance", "sharpness", "yaw", "pitch", "roll")
 
 Pixels = np.ndarray
@@ -85,6 +87,20 @@ def people(name: str, data: Path, cache: Path, encoder: Encoder) -> People:
     found = pictures["found"]
     rest = {field: pictures[field][found] for field in ("labels", "sources", "quality")}
     return People(embedded["rows"], **rest, lost=int((~found).sum()))
+
+
+def crowd(data: Path, cache: Path, encoder: Encoder) -> np.ndarray:
+    """Embeddings of CROWD faces of the split `unlabelled`, by chance: (CROWD, 128). The encoder learned on that split,
+    without knowing whose faces they are; few of these people are in it twice.
+    """
+
+    def embedded() -> dict[str, np.ndarray]:
+        crops = load_shards(data / "faces", ("unlabelled",))
+        edge = (crops.pixels.shape[1] - 112) // 2
+        chosen = np.random.default_rng(0).permutation(len(crops))[:CROWD]
+        return {"rows": encoder(np.ascontiguousarray(crops.pixels[chosen, edge : edge + 112, edge : edge + 112]))}
+
+    return kept(cache / f"crowd-{encoder.digest[:16]}.npz", embedded)["rows"]
 
 
 def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from facerec.calibration import balanced, measure_operating_points
 from facerec.metrics.intervals import Interval
 from facerec.metrics.operating_points import MeasuredPoint, OperatingPoints
 
-SPLITS = 200
+SPLITS = 500
 MOST = 30
 """Pictures of one person in a calibration, as `facerec export --calibrate` has it."""
 TARGETS = (0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 5e-5, 3e-5, 2e-5, 1e-5, 3e-6)

@@ -7,6 +7,7 @@ What the options of enrolling and of searching several pictures were chosen from
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import decisions_fpir as fpir
 import decisions_gate as gate
 import decisions_photos as photos
 import numpy as np
-from decisions_data import BLURRED, SHRUNK, people
+from decisions_data import BLURRED, SHRUNK, crowd, people
 from decisions_page import page
 from measure_options import options
 
@@ -30,11 +31,10 @@ from facerec.recognition.deciding import FMR
 PICTURE = "decisions-fpir.png"
 
 
-def measure(data: Path, cache: Path, encoder: Encoder) -> dict[str, Any]:
-    """Everything, one part after the other."""
+def measure(data: Path, cache: Path, encoder: Encoder, kept: dict[str, Any]) -> dict[str, Any]:
+    """Everything that is not kept, one part after the other."""
     ours, lfw = (people(name, data, cache, encoder) for name in ("calibration", "lfw"))
     states = [f"shrunk-{share}" for share in SHRUNK] + [f"blurred-{sigma}" for sigma in BLURRED]
-    worse = {name: people(name, data, cache, encoder) for name in states}
     few = fmr.balanced_people(ours)
     table = fmr.calibration(few, encoder.digest)
     probability = measure_probability(few.rows, few.labels.tolist(), table.strictest.threshold)
@@ -42,12 +42,13 @@ def measure(data: Path, cache: Path, encoder: Encoder) -> dict[str, Any]:
         "halves_fmr": lambda: fmr.halves(ours, encoder.digest),
         "lfw_fmr": lambda: fmr.elsewhere(table, lfw),
         "lfw_fpir": lambda: fpir.realised(lfw, table),
+        "crowd_fpir": lambda: fpir.in_a_crowd(lfw, crowd(data, cache, encoder), table),
         "self_calibrated": lambda: fpir.self_calibrated(few, encoder.digest),
         "several_pictures": lambda: photos.compared(ours, table, 40),
         "several_pictures_lfw": lambda: photos.compared(lfw, table, 8),
         "rates_kept": lambda: photos.rates_kept(few, table),
         "rates_kept_lfw": lambda: photos.rates_kept(fmr.balanced_people(lfw), table),
-        "gate": lambda: gate.worse(lfw, worse),
+        "gate": lambda: gate.worse(lfw, {name: people(name, data, cache, encoder) for name in states}),
         "discard_lfw": lambda: gate.error_versus_discard(lfw, table),
         "discard": lambda: gate.error_versus_discard(ours, table),
         "probability": lambda: probability.as_dict(),
@@ -56,7 +57,19 @@ def measure(data: Path, cache: Path, encoder: Encoder) -> dict[str, Any]:
         "outcomes_lfw": lambda: chance.outcomes(probability, table.at_fmr(FMR), lfw),
         "admission_lfw": lambda: chance.admission(lfw, table),
     }
-    return {"encoder": encoder.digest, **{name: told(name, part) for name, part in parts.items()}}
+    measured = {name: kept[name] if name in kept else told(name, part) for name, part in parts.items()}
+    beside = {"measured_before": kept["made_by"]} if kept else {}
+    return {"encoder": encoder.digest, **beside, **measured}
+
+
+def kept_of(output: Path, again: list[str], encoder: Encoder) -> dict[str, Any]:
+    """What was measured before of this encoder and is not to be measured again."""
+    if not again:
+        return {}
+    before = json.loads(output.read_text(encoding="utf-8"))
+    if before["encoder"] != encoder.digest:
+        raise SystemExit(f"{output} is of another encoder: measure all of it")
+    return {name: part for name, part in before.items() if name not in again}
 
 
 def told(name: str, part: Any) -> Any:
@@ -64,10 +77,10 @@ def told(name: str, part: Any) -> Any:
     return part()
 
 
-def promises(measured: dict[str, Any]) -> list[Promise]:
+def promises(*measured: dict[str, Any]) -> list[Promise]:
     """The lines of the plot."""
     found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for size in measured["sizes"]:
+    for size in (size for one in measured for size in one["sizes"]):
         for point in size["points"]:
             found.setdefault(point["threshold_by"], []).append((size["enrolled"], point))
     return [_promise(name, rows) for name, rows in found.items() if "extrapolated" not in name]
@@ -81,10 +94,11 @@ def _promise(name: str, rows: list[tuple[int, dict[str, Any]]]) -> Promise:
 
 
 def main() -> None:
-    chosen = options(__doc__, "decisions")
-    result = measure(chosen.data, chosen.cache, open_encoder())
+    chosen = options(__doc__, "decisions", again="a part of the result to measure again, the others stay as they are")
+    encoder = open_encoder()
+    result = measure(chosen.data, chosen.cache, encoder, kept_of(chosen.output, chosen.again, encoder))
     write_result(chosen.output, result)
-    save(promises_kept(promises(result["lfw_fpir"])), chosen.output.parent / PICTURE)
+    save(promises_kept(promises(result["lfw_fpir"], result["crowd_fpir"])), chosen.output.parent / PICTURE)
     write_text(chosen.output.with_suffix(".md"), page(result, PICTURE))
 
 

@@ -62,6 +62,12 @@ def test_segment_drawn_shapes(tmp_path: Path) -> None:
     assert images.load(tmp_path / "found.png").shape == (48, 64, 3)
 
 
+def test_count_discs_with_a_detector_of_ones_own(tmp_path: Path) -> None:
+    lines = [line.replace(",", "").split() for line in run("31_count_discs.py", tmp_path).splitlines()]
+    assert [line[0] for line in lines] == ["black:", "white:"]
+    assert all(found == there for _, found, _, there, _ in lines) and (tmp_path / "found.png").exists()
+
+
 def test_every_example_is_run_here() -> None:
     own = Path(__file__).read_text()
     assert all(f'"{example.name}"' in own for example in EXAMPLES.glob("*.py"))

@@ -37,8 +37,14 @@ class Family:
     decode: Callable[[Tensor, Places], tuple[Tensor, Tensor]]
 
     def priors(self, sizes: np.ndarray, rng: np.random.Generator) -> Anchors:
-        """Anchors for boxes of these sizes (N, 2), the smallest for the finest map."""
-        found = anchors_of(sizes, self.anchors * len(self.strides), rng).reshape(len(self.strides), self.anchors, 2)
+        """Anchors for boxes of these sizes (N, 2), the smallest for the finest map.
+
+        Where too few boxes differ, smaller and larger ones of their shape are taken in.
+        """
+        count = self.anchors * len(self.strides)
+        if len(np.unique(sizes, axis=0)) < count:
+            sizes = np.concatenate([sizes * factor for factor in np.geomspace(0.5, 2, count)])
+        found = anchors_of(sizes, count, rng).reshape(len(self.strides), self.anchors, 2)
         return tuple(tuple((round(float(w), 1), round(float(h), 1)) for w, h in own) for own in found)
 
 

@@ -14,6 +14,7 @@ from facerec.detection.datasets import read_annotated
 from facerec.detection.detector import CARD, GRAPH, open_detector
 from facerec.detection.evaluating import measure
 from facerec.detection.fitting import begin, learn, plan_for
+from facerec.detection.networks import family
 from facerec.detection.settings import DetectorSettings
 from facerec.detection.training import LOG, read_material, train_into
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
@@ -156,3 +157,9 @@ def test_settings_that_no_run_can_have(tmp_path, text, words):
 def test_settings_that_are_not_there(tmp_path):
     with pytest.raises(MissingPart, match="no training settings"):
         DetectorSettings.read(tmp_path / "c.toml")
+
+
+def test_pictures_whose_boxes_are_all_alike_have_anchors_too():
+    found = family("small").priors(np.full((9, 2), 16.0), np.random.default_rng(0))
+    widths = [width for own in found for width, _ in own]
+    assert widths == sorted(widths) and len(set(widths)) == 6 and 8 <= min(widths) < 16 < max(widths) <= 32

@@ -24,7 +24,6 @@ import numpy as np
 from bench_gallery_fill import ENCODER, embeddings, fill
 from bench_gallery_processes import enrolling_at_once, until_unseen
 
-from facerec.cli.progress import bar
 from facerec.evaluation.result_file import write_result
 from facerec.gallery import open_gallery, snapshots
 from facerec.gallery.index import EXACT_UP_TO
@@ -77,13 +76,14 @@ def starts(path: Path) -> Figures:
             "snapshot_bytes": kept.stat().st_size}  # fmt: skip
 
 
-def searches(path: Path, rows: Float32, rng: np.random.Generator) -> Figures:
+def searches(path: Path) -> Figures:
     """Milliseconds of the five best for one probe and for a hundred, ours and raw faiss in turn, with the ratio."""
     import faiss
 
+    searcher, rng = Searcher(open_gallery(path), ENCODER), np.random.default_rng(0)
+    rows = searcher.current().stored.rows
     raw = faiss.IndexFlatIP(DIM)
     raw.add(rows)
-    searcher = Searcher(open_gallery(path), ENCODER)
     found: Figures = {}
     for count in (1, 100):
         probes = unit(
@@ -126,6 +126,8 @@ def changes(path: Path) -> Figures:
 
 def approximate(path: Path) -> list[Figures]:
     """Inverted files with more and more lists looked into, until one finds nearly all; then the flat 8 bits."""
+    if len(open_gallery(path).embeddings(ENCODER)) < APPROXIMATE_FROM:
+        return []
     on, found = trial(open_gallery(path).load(ENCODER), THRESHOLD), []
     for spec in candidates(len(on.searched)):
         if spec.startswith("HNSW") or (spec.startswith("IVF") and found and found[-1].recall >= 0.999):
@@ -134,17 +136,25 @@ def approximate(path: Path) -> list[Figures]:
     return [{**asdict(one), "times_as_fast": one.times_as_fast} for one in found]
 
 
-def one_size(folder: Path, count: int, centres: Float32, rng: np.random.Generator) -> Figures:
-    """Everything about one gallery, which is made and deleted here."""
-    path, rows = folder / f"{count}.db", embeddings(count, centres, rng)
-    filled = seconds(lambda: fill(path, rows))
-    found: Figures = {"templates": count, "fill_s": filled, "bytes_of_database": path.stat().st_size / count}
-    found |= {"start": starts(path), "search": searches(path, rows, rng), "change": changes(path)}
-    found["approximate"] = approximate(path) if count >= APPROXIMATE_FROM else []
-    found["seconds_until_another_process_sees_a_removal"] = until_unseen(path, newcomer, 20 if count < 10**6 else 5)
-    for file in folder.glob(f"{count}.db*"):
-        file.unlink()
-    return found
+def unseen(path: Path) -> Figures:
+    """Seconds until another process, searching all the time, no longer finds somebody who was removed."""
+    return until_unseen(path, newcomer, 5)
+
+
+PARTS: dict[str, Callable[[Path], Any]] = {
+    "start": starts, "search": searches, "change": changes, "seconds_until_another_process_sees_a_removal": unseen,
+    "approximate": approximate,
+}  # fmt: skip
+
+
+def made(folder: Path, count: int, given: Float32) -> Path:
+    """The gallery of so many templates: the one that is there, or a new one."""
+    path = folder / f"{count}.db"
+    if not path.exists():
+        fresh = folder / f"{count}.fresh"
+        fill(fresh, embeddings(count, given, np.random.default_rng(count)))
+        fresh.rename(path)
+    return path
 
 
 def curves(sizes: list[Figures]) -> dict[str, list[tuple[float, float]]]:
@@ -218,31 +228,48 @@ def page(sizes: list[Figures], enrolling: Figures, words: str) -> str:
     ])  # fmt: skip
 
 
+def measured(kept: Figures, path: Path, count: int, parts: list[str]) -> None:
+    """Measure what is not there yet of one size."""
+    mine = next((one for one in kept["sizes"] if one["templates"] == count), None)
+    if mine is None:
+        mine = {"templates": count, "bytes_of_database": path.stat().st_size / count}
+        kept["sizes"] = sorted([*kept["sizes"], mine], key=lambda one: one["templates"])
+    for part in parts:
+        if part in PARTS and part not in mine:
+            mine[part] = PARTS[part](path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="no gallery larger than this")
     parser.add_argument("--around", type=Path, help="real embeddings (N, 128), as a .npy file")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
-    parser.add_argument("--add", action="store_true", help="keep the sizes that --out has already")
-    parser.add_argument("--folder", type=Path, help="where the galleries are made; they need 2.5 GB")
+    parser.add_argument("--add", action="store_true", help="keep what --out has already")
+    parser.add_argument("--folder", type=Path, help="keep the galleries here, for other parts; they need 2.5 GB")
+    parser.add_argument("--parts", nargs="*", choices=[*PARTS, "enrolling"], default=[*PARTS, "enrolling"],
+                        help="measure these only; none: make the galleries")  # fmt: skip
     options = parser.parse_args()
-    rng = np.random.default_rng(0)
-    given = np.load(options.around, allow_pickle=False) if options.around else rng.standard_normal((5000, DIM))
-    centres = unit(given.astype(np.float32))
+    random = np.random.default_rng(0).standard_normal((5000, DIM))
+    given = np.load(options.around, allow_pickle=False) if options.around else random
     words = f"scripts/bench_gallery {' '.join(sys.argv[1:])}".strip()
     out = options.out / "gallery.json"
-    before = json.loads(out.read_text(encoding="utf-8")) if options.add and out.exists() else {}
-    found, enrolling = before.get("sizes", []), before.get("enrolling")
-    sizes = [size for size in SIZES if size <= options.largest and size not in {one["templates"] for one in found}]
-    kept = {"command": words, "around": "real embeddings" if options.around else "random ones", "sizes": found}
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        if enrolling is None:
-            enrolling = enrolling_at_once(Path(name) / "busy.db", newcomer)
-        kept["enrolling"] = enrolling
-        for size in bar(sizes, len(sizes), "sizes"):
-            found.append(one_size(Path(name), size, centres, rng))
+    kept: Figures = json.loads(out.read_text(encoding="utf-8")) if options.add and out.exists() else {"sizes": []}
+    kept |= {"command": words, "around": "real embeddings" if options.around else "random ones"}
+    with tempfile.TemporaryDirectory() as fleeting:
+        folder = options.folder or Path(fleeting)
+        for count in [size for size in SIZES if size <= options.largest]:
+            measured(kept, made(folder, count, unit(given.astype(np.float32))), count, options.parts)
             write_result(out, kept)
-            print(size, flush=True)
+            if not options.folder:
+                for file in folder.glob(f"{count}.db*"):
+                    file.unlink()
+        if "enrolling" in options.parts and "enrolling" not in kept:
+            kept["enrolling"] = enrolling_at_once(Path(fleeting) / "busy.db", newcomer)
+            write_result(out, kept)
+    if "enrolling" not in kept or any(part not in one for one in kept["sizes"] for part in PARTS):
+        print("the page is written once every part is measured")
+        return
+    found, enrolling = kept["sizes"], kept["enrolling"]
     save(costs_against_size(curves(found), "What a larger gallery costs", "templates", "seconds"),
          options.out / "gallery.png")  # fmt: skip
     (options.out / "gallery.md").write_text(page(found, enrolling, words), encoding="utf-8")

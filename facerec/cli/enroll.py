@@ -15,6 +15,7 @@ from facerec.cli.progress import bar
 
 if TYPE_CHECKING:
     from facerec.recognition import Enrollment, Recognizer
+    from facerec.recognition.looking import Looker
 
 force = click.option(
     "--force", is_flag=True,
@@ -58,6 +59,16 @@ def enroll(
 
 @click.command()
 @click.argument("folder", type=options.pictures, metavar="DIR")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True,
+    help="Processes that look at pictures, each with one thread. One: this process, with every core.",
+)  # fmt: skip
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+              help="Where faces are found and embedded. On cuda the workers decode.")  # fmt: skip
+@click.option(
+    "--manifest", type=options.pictures, metavar="FILE",
+    help="Also write which picture gave which embedding, as digests; see `facerec gallery manifest`.",
+)  # fmt: skip
 @options.gallery
 @options.detector
 @options.encoder_of_gallery
@@ -65,23 +76,41 @@ def enroll(
 @force
 @answering
 def precompute(
-    folder: Path, gallery: str | None, detector: str, encoder: str | None, face: str, force: bool, as_json: bool
-) -> int:
+    folder: Path, workers: int, device: str, manifest: Path | None, gallery: str | None, detector: str,
+    encoder: str | None, face: str, force: bool, as_json: bool,
+) -> int:  # fmt: skip
     """Make or complete a gallery from DIR, which holds one folder per subject, in batches.
 
     Stop it whenever you like: the next run passes over what is done, and a run after the last does nothing. Pictures
     that were refused are listed with the reason, and not looked at again.
     """
+    from facerec import runtime
+    from facerec.recognition.looking import Recipe, looker_for
+
+    runtime.use(device=device)
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
-    return enroll_folder(recognizer, folder, force, as_json)
+    recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)
+    looker = looker_for(recognizer.pipeline, recipe, workers, device)
+    try:
+        status = enroll_folder(recognizer, folder, force, as_json, looker)
+    finally:
+        looker.close()
+    if manifest:
+        from facerec.recognition.manifest import write_manifest
+
+        write_manifest(recognizer.gallery, recognizer.encoder, manifest)
+    return status
 
 
-def enroll_folder(recognizer: Recognizer, folder: Path, force: bool, as_json: bool) -> int:
+def enroll_folder(
+    recognizer: Recognizer, folder: Path, force: bool, as_json: bool, looker: Looker | None = None
+) -> int:
     """Enroll a folder with a progress bar."""
     from facerec.recognition.enrollment import folder_samples
 
     samples = folder_samples(folder)
-    return report(bar(recognizer.enroll_all(samples, force=force), len(samples), "enrolling"), as_json)
+    enrolling = recognizer.enroll_all(samples, force=force, looker=looker)
+    return report(bar(enrolling, len(samples), "enrolling"), as_json)
 
 
 def report(enrollments: Iterable[Enrollment], as_json: bool) -> int:

@@ -14,6 +14,7 @@ from facerec.cli.gallery_exchange import export, import_
 from facerec.cli.gallery_health import health
 from facerec.cli.gallery_keys import encrypt, init, new_key, rotate_key
 from facerec.cli.gallery_leaving import forget, remove
+from facerec.cli.gallery_manifest import manifest
 from facerec.cli.gallery_mending import merge, move_face, remove_face
 
 
@@ -24,7 +25,7 @@ def gallery() -> None:
 
 for command in (
     init, remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_, new_key, encrypt,
-    rotate_key, migrate, switch, index):  # fmt: skip
+    rotate_key, migrate, switch, index, manifest):  # fmt: skip
     gallery.add_command(command)
 
 

@@ -101,6 +101,7 @@ class Beside:
             return
         try:
             self.write_erasures()
+            Snapshots(self.path).tidy()
             with reading() as connection:
                 is_outdated = loading.holds_removed(connection, Snapshots(self.path))
             if is_outdated:

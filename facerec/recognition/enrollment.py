@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from facerec import images
 from facerec.errors import (
     BadImage,
-    FacerecError,
     ImageTooLarge,
     InvalidInput,
     LowQuality,
-    ManyFaces,
-    NoFace,
     Unfit,
     UnsupportedFormat,
 )
 from facerec.faces.gate import Gate
-from facerec.faces.pipeline import FacePipeline, Portraits
+from facerec.faces.pipeline import Portraits
 from facerec.recognition.admission import Admission
-from facerec.recognition.choice import choice_named
+from facerec.recognition.looking import Answer, Looker, Refused
 from facerec.recognition.picture import Picture, Source, name_of, read_picture
-from facerec.records import Faces, Image, Template
+from facerec.records import Template
 
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
+
+PASSING = {UnsupportedFormat.code, ImageTooLarge.code}
+"""Refusals that another installation, or other limits, may take back."""
 
 Sample = tuple[str, Source]
 """A subject and a picture of theirs."""
@@ -52,79 +53,90 @@ class Enrollment:
         return self.outcome not in ("enrolled", "already_enrolled")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """A picture with its one meant face, before it has an embedding."""
+class Opened(NamedTuple):
+    """A picture that has been read, and whose it is."""
 
     subject: str
     picture: Picture
-    pixels: Image
-    face: Faces
 
 
 class Enroller:
-    """Enrolls through one pipeline and one rule for choosing a face; what `gate` or `admission` refuse stays out.
+    """Enrolls what a looker sees; what `gate` or `admission` refuse stays out.
 
-    `detector`, `face` and `gate` name what a refusal depends on: another of them looks at a refused picture again.
+    `rules` name what a refusal depends on: with others a refused picture is looked at again.
     """
 
     def __init__(
-        self, gallery: Gallery, pipeline: FacePipeline, detector: str, face: str, gate: Gate | None = None,
+        self, gallery: Gallery, looker: Looker, encoder: str, rules: str, gate: Gate | None = None,
         admission: Admission | None = None,
     ):  # fmt: skip
-        self._gallery, self._pipeline, self._gate, self._admission = gallery, pipeline, gate, admission
-        self._choose, self._rules = choice_named(face), f"{gate or 'no gate'} {face} {detector}"[:200]
+        self._gallery, self._looker, self._gate, self._admission = gallery, looker, gate, admission
+        self._encoder, self._rules = encoder, f"{gate or 'no gate'} {rules}"[:200]
         self._known: dict[str, set[str]] = {}
         self._refused = gallery.refused_images(self._rules)
 
     def run(self, samples: Iterable[Sample], batch: int) -> Iterator[Enrollment]:
-        """Enroll sample after sample; yields what became of each once its batch is stored."""
+        """Enroll sample after sample; yields what became of each once its batch is stored.
+
+        Batches are stored in the order given, however many are looked at meanwhile.
+        """
         waiting = iter(samples)
+        under_way: deque[tuple[list[Opened | Enrollment], Answer]] = deque()
         while part := list(islice(waiting, batch)):
-            yield from self._enroll(part)
+            opened = [self._open(subject, source) for subject, source in part]
+            new = [one.picture for one in opened if isinstance(one, Opened)]
+            under_way.append((opened, self._looker.look(new) if new else list))
+            if len(under_way) > self._looker.ahead:
+                yield from self._finish(*under_way.popleft())
+        while under_way:
+            yield from self._finish(*under_way.popleft())
 
-    def _enroll(self, samples: Sequence[Sample]) -> list[Enrollment]:
-        looked = [self._look(subject, source) for subject, source in samples]
-        found = [one for one in looked if isinstance(one, Found)]
-        portraits = self._pipeline.describe([(one.pixels, one.face) for one in found])
-        encoder = self._pipeline.embed.digest
-        templates = [template(one, portrait, encoder) for one, portrait in zip(found, portraits, strict=True)]
-        done = iter(self._store(found, templates))
-        return [one if isinstance(one, Enrollment) else next(done) for one in looked]
+    def _finish(self, opened: Sequence[Opened | Enrollment], answer: Answer) -> list[Enrollment]:
+        new = [one for one in opened if isinstance(one, Opened)]
+        seen = list(zip(new, answer(), strict=True))
+        found = [(one, what) for one, what in seen if isinstance(what, Portraits)]
+        refused = [(one, what) for one, what in seen if isinstance(what, Refused)]
+        stored = self._store(found)
+        refused += [(one, what) for (one, _), what in zip(found, stored, strict=True) if isinstance(what, Refused)]
+        self._remember(refused)
+        became = iter(stored)
+        done = iter([what if isinstance(what, Refused) else next(became) for _, what in seen])
+        return [one if isinstance(one, Enrollment) else _became(one, next(done)) for one in opened]
 
-    def _store(self, found: Sequence[Found], templates: Sequence[Template]) -> list[Enrollment]:
-        """Store what may be stored, and say what became of each."""
-        verdicts = self._verdicts(found, templates)
+    def _store(self, found: Sequence[tuple[Opened, Portraits]]) -> list[Refused | Enrollment]:
+        """Store what may be stored, and say what became of each; what is to be remembered comes back as refused."""
+        templates = [template(one, portrait, self._encoder) for one, portrait in found]
+        verdicts = self._verdicts(templates)
         fit = [one for one, verdict in zip(templates, verdicts, strict=True) if verdict is None]
         is_new = iter(self._gallery.enroll(fit).is_new if fit else ())
-        done = []
-        for one, verdict in zip(found, verdicts, strict=True):
+        done: list[Refused | Enrollment] = []
+        for (one, _), verdict in zip(found, verdicts, strict=True):
             if verdict is None:
                 self._images_of(one.subject).add(one.picture.digest)
                 done.append(enrolled(one, next(is_new)))
             elif isinstance(verdict, LowQuality):
-                done.append(self._refuse(one.subject, one.picture, verdict))
+                done.append(Refused.by(verdict))
             else:  # that depends on who is enrolled, and may change
                 done.append(Enrollment(one.subject, one.picture.name, verdict.code, str(verdict)))
         return done
 
-    def _verdicts(self, found: Sequence[Found], templates: Sequence[Template]) -> list[Unfit | None]:
+    def _verdicts(self, templates: Sequence[Template]) -> list[Unfit | None]:
         """Why each face must not be stored; None where it may."""
-        verdicts = [self._too_poor(one, template) for one, template in zip(found, templates, strict=True)]
+        verdicts = [self._too_poor(template) for template in templates]
         good = [template for template, verdict in zip(templates, verdicts, strict=True) if verdict is None]
         judged = iter(self._admission.judge(good) if self._admission and good else [None] * len(good))
         return [next(judged) if verdict is None else verdict for verdict in verdicts]
 
-    def _too_poor(self, found: Found, template: Template) -> Unfit | None:
+    def _too_poor(self, template: Template) -> Unfit | None:
         try:
             if self._gate:
-                self._gate.require(found.picture.name, template.quality)
+                self._gate.require(template.source, template.quality)
         except LowQuality as poor:
             return poor
         return None
 
-    def _look(self, subject: str, source: Source) -> Found | Enrollment:
-        """Find the meant face of a picture, or say why there is nothing to do."""
+    def _open(self, subject: str, source: Source) -> Opened | Enrollment:
+        """Read a picture, or say why there is nothing to do."""
         try:
             picture = read_picture(source)
             known = self._images_of(subject)
@@ -139,37 +151,39 @@ class Enroller:
                 reason,
                 "refused by an earlier run with this detector, --face and limits of quality; nothing new was looked at",
             )
-        try:
-            pixels = picture.decode()
-            face = self._choose(self._pipeline.detect(pixels), pixels.shape, picture.name)
-        except (BadImage, NoFace, ManyFaces) as error:
-            return self._refuse(subject, picture, error)
-        return Found(subject, picture, pixels, face)
+        return Opened(subject, picture)
 
     def _images_of(self, subject: str) -> set[str]:
         """sha256 of the pictures of a subject that have a template of this encoder."""
         if subject not in self._known:
-            self._known[subject] = self._gallery.enrolled_images(self._pipeline.embed.digest, subject)
+            self._known[subject] = self._gallery.enrolled_images(self._encoder, subject)
         return self._known[subject]
 
-    def _refuse(self, subject: str, picture: Picture, error: FacerecError) -> Enrollment:
-        """Remember the picture, unless its refusal depends on what is installed and on limits that may change."""
+    def _remember(self, refused: Sequence[tuple[Opened, Refused]]) -> None:
+        """Remember pictures, but for refusals that depend on what is installed and on limits that may change."""
         from facerec.gallery.results import Refusal
 
-        if isinstance(error, UnsupportedFormat | ImageTooLarge):
-            return Enrollment(subject, picture.name, error.code, str(error))
-        refusal = Refusal(subject, picture.name, picture.digest, error.code, self._rules)
-        self._gallery.remember_refusals([refusal])
-        self._refused[picture.digest] = error.code
-        return Enrollment(subject, picture.name, error.code, str(error))
+        lasting = [(one, why) for one, why in refused if why.code not in PASSING]
+        refusals = [
+            Refusal(one.subject, one.picture.name, one.picture.digest, why.code, self._rules) for one, why in lasting
+        ]
+        if refusals:
+            self._gallery.remember_refusals(refusals)
+        self._refused |= {one.picture.digest: why.code for one, why in lasting}
 
 
-def enrolled(found: Found, is_new: bool) -> Enrollment:
+def _became(one: Opened, what: Refused | Enrollment) -> Enrollment:
+    if isinstance(what, Enrollment):
+        return what
+    return Enrollment(one.subject, one.picture.name, what.code, what.reason)
+
+
+def enrolled(found: Opened, is_new: bool) -> Enrollment:
     """What became of a picture whose template is stored."""
     return Enrollment(found.subject, found.picture.name, "enrolled" if is_new else "already_enrolled")
 
 
-def template(found: Found, portrait: Portraits, encoder: str) -> Template:
+def template(found: Opened, portrait: Portraits, encoder: str) -> Template:
     """What is stored of a picture's one face."""
     x1, y1, x2, y2 = portrait.faces.boxes[0].tolist()
     quality = {name: float(values[0]) for name, values in asdict(portrait.quality).items()}

@@ -25,6 +25,7 @@ from facerec.recognition.deciding import FMR, point_for, search_calibration
 from facerec.recognition.encoder_in_use import DEFAULT, encoder_in_use
 from facerec.recognition.enrollment import Enroller, Enrollment, Sample
 from facerec.recognition.heads import Cosine, Head, head_named
+from facerec.recognition.looking import Here, Looker
 from facerec.recognition.picture import Source, read_picture
 from facerec.records import Faces, Float32, Identification, Image, OperatingPoint, Verification
 
@@ -163,18 +164,23 @@ class Recognizer:
         """Enroll one face of each picture; yields what became of each, once it is stored for good."""
         return self.enroll_all(((subject, picture) for picture in pictures), force=force)
 
-    def enroll_all(self, samples: Iterable[Sample], batch: int = 32, force: bool = False) -> Iterator[Enrollment]:
+    def enroll_all(
+        self, samples: Iterable[Sample], batch: int = 32, force: bool = False, looker: Looker | None = None
+    ) -> Iterator[Enrollment]:
         """Enroll (subject, picture) after (subject, picture), a batch a transaction.
 
         What was enrolled or refused before is passed over quickly, so a run that was stopped is gone on with by
         starting it again. A face too small or too blurred, one that looks like somebody else who is enrolled, and one
-        that does not look like its subject's others are refused, unless `force`.
+        that does not look like its subject's others are refused, unless `force`. `looker` looks at the pictures, in
+        place of this process: see `facerec.recognition.looking`.
         """
         if self.gallery.operating_point(self.encoder) is None:
             self.gallery.save_operating_point(self.points.at_fmr(FMR))
         gate = None if force else Gate()
         admission = None if force else Admission(self.gallery, self.encoder, self.points)
-        return Enroller(self.gallery, self.pipeline, self.detector, self.face, gate, admission).run(samples, batch)
+        looker = looker or Here(self.pipeline, self.face)
+        rules = f"{self.face} {self.detector}"
+        return Enroller(self.gallery, looker, self.encoder, rules, gate, admission).run(samples, batch)
 
     def portraits(self, pictures: Iterable[Source]) -> list[Portraits]:
         """The one meant face of each picture. Raises NoFace, ManyFaces or BadImage."""

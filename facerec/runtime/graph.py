@@ -8,6 +8,7 @@ graphs. It still does where ORT_DISABLE_TELEMETRY=0 is set, or where a program h
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,19 @@ from facerec.errors import DamagedFile, InvalidInput, MissingPart
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg, SessionOptions
+
+CUDA = "CUDAExecutionProvider"
+
+
+@dataclass(slots=True)
+class Use:
+    """How graphs run that this process opens from now on."""
+
+    threads: int | None = None
+    device: str = "cpu"
+
+
+_chosen = Use()
 
 Shape = tuple[int | None, ...]
 
@@ -53,8 +67,25 @@ class Graph:
         return outputs
 
 
+def use(threads: int | None = None, device: str = "cpu") -> None:
+    """How graphs run that this process opens from now on: each with so many threads (None: one for each core), on "cpu"
+    or "cuda".
+
+    Raises MissingPart where the engine that is installed cannot use a CUDA device.
+    """
+    if device == "cuda":
+        switch_reports_off()
+        import onnxruntime
+
+        if CUDA not in onnxruntime.get_available_providers():
+            raise MissingPart(
+                "this onnxruntime has no CUDA: pip uninstall onnxruntime; pip install onnxruntime-gpu, or --device cpu"
+            )
+    _chosen.threads, _chosen.device = threads, device
+
+
 def open_graph(model: bytes | Path, threads: int | None = None) -> Graph:
-    """Open an ONNX file, or its content, on the CPU with so many threads (None: one for each core).
+    """Open an ONNX file, or its content, with so many threads (None: as `use` says).
 
     Whoever has a digest checks it first (`facerec.digest`): the engine accepts many damaged files.
     Raises MissingPart when the file cannot be read, and DamagedFile when the engine cannot make a graph of it.
@@ -75,9 +106,11 @@ def open_graph(model: bytes | Path, threads: int | None = None) -> Graph:
     name = "the graph" if isinstance(model, bytes) else repr(str(model))
     try:
         content = model if isinstance(model, bytes) else model.read_bytes()
-        session = onnxruntime.InferenceSession(
-            content, _options(threads), providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = onnxruntime.InferenceSession(content, _options(threads), providers=_providers(), enable_fallback=0)
+        if session.get_providers()[0] != _providers()[0]:  # the engine goes on without a word
+            raise MissingPart(
+                "the CUDA device cannot be used by onnxruntime: see that its CUDA libraries are installed"
+            )
         return Graph(session)
     except OSError as error:
         raise MissingPart(f"{name} cannot be read: {error.strerror}") from error
@@ -104,10 +137,16 @@ def _options(threads: int | None) -> SessionOptions:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 4  # fatal only: what fails is raised, and need not be printed too
-    options.intra_op_num_threads = threads or _cores()  # left to itself it pins threads to cores it may not have
+    # left alone, the engine pins threads to cores that it may not have
+    options.intra_op_num_threads = threads or _chosen.threads or _cores()
     options.enable_mem_pattern = False  # plans memory for each new shape: batches of all sizes took 50 MB more
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads took half the speed
     return options
+
+
+def _providers() -> list[str]:
+    """Where nodes run, the first that can."""
+    return [CUDA, "CPUExecutionProvider"] if _chosen.device == "cuda" else ["CPUExecutionProvider"]
 
 
 def _cores() -> int:

@@ -56,7 +56,8 @@ def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
     problems = gallery.problems()
     assert problems == [], problems
     next_command_works(path, stored)
-    assert leftovers(path) == []
+    left = leftovers(path)
+    assert left == [], left
 
 
 def is_sound(connection: sqlite3.Connection) -> None:

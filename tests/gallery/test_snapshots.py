@@ -363,6 +363,17 @@ def test_f4_half_written_files_are_removed_at_the_next_start(gallery, holds, enc
     assert not part.exists()
 
 
+def test_f4_a_half_written_snapshot_of_somebody_who_left_is_removed_though_nobody_searches(
+    gallery, path, make, encoder
+):
+    gallery.enroll([make("Anna", 1)])
+    gallery.remove("Anna")
+    half = path.with_name(f".gallery.db.{encoder[:16]}.snapshot.part")
+    half.write_bytes(make("Anna", 1).embedding.tobytes())
+    open_gallery(path)
+    assert not half.exists()
+
+
 def test_one_gallerys_files_are_not_anothers(gallery, path, encoder, kept):
     """`gallery.db` and `gallery.db.old` may lie in one folder."""
     other = kept.with_name(f"gallery.db.old.{encoder[:16]}.snapshot")

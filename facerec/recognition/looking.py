@@ -1,0 +1,184 @@
+"""From pictures to their one meant face with its embedding: here, or in processes of their own, in the order given.
+
+Each worker opens the detector and the encoder for itself, with one thread, and answers for a batch at a time. On a GPU
+the workers decode, and this process detects and embeds: graphs on one device gain nothing from more processes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from facerec import runtime
+from facerec.errors import BadImage, FacerecError, InvalidInput, ManyFaces, NoFace
+from facerec.faces.pipeline import FacePipeline, Portraits
+from facerec.recognition.choice import choice_named
+from facerec.recognition.picture import Picture
+from facerec.records import Faces, Image
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a picture has no one face: the error's code, and its words."""
+
+    code: str
+    reason: str
+
+    @classmethod
+    def by(cls, error: FacerecError) -> Refused:
+        return cls(error.code, str(error))
+
+
+T = TypeVar("T")
+
+Seen = Portraits | Refused
+"""The one face of a picture, or why there is none."""
+
+Answer = Callable[[], list[Seen]]
+"""Waits for what became of each picture of a batch, in order."""
+
+
+class Looker(Protocol):
+    """Looks at batches of pictures; `ahead` is how many batches it wants to be given before the first is fetched."""
+
+    ahead: int
+
+    def look(self, pictures: Sequence[Picture]) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+class Here:
+    """In this process, one batch after the other."""
+
+    ahead = 0
+
+    def __init__(self, pipeline: FacePipeline, face: str):
+        self._pipeline, self._choose = pipeline, choice_named(face)
+
+    def look(self, pictures: Sequence[Picture]) -> Answer:
+        seen = self.seen(pictures, [decoded(picture) for picture in pictures])
+        return lambda: seen
+
+    def seen(self, pictures: Sequence[Picture], pixels: Sequence[Image | Refused]) -> list[Seen]:
+        """What is on decoded pictures: faces found one by one, embedded together."""
+        found = [self._found(*one) for one in zip(pictures, pixels, strict=True)]
+        portraits = iter(self._pipeline.describe([one for one in found if not isinstance(one, Refused)]))
+        return [one if isinstance(one, Refused) else next(portraits) for one in found]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _found(self, picture: Picture, pixels: Image | Refused) -> tuple[Image, Faces] | Refused:
+        if isinstance(pixels, Refused):
+            return pixels
+        try:
+            return pixels, self._choose(self._pipeline.detect(pixels), pixels.shape, picture.name)
+        except (NoFace, ManyFaces) as error:
+            return Refused.by(error)
+
+
+def decoded(picture: Picture) -> Image | Refused:
+    """The pixels of a picture, or why it has none."""
+    try:
+        return picture.decode()
+    except BadImage as error:
+        return Refused.by(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a worker opens: by name, since what is open does not travel between processes."""
+
+    detector: str
+    encoder: str | Path
+    face: str
+
+
+class Workers:
+    """Whole batches in processes of their own: for processors."""
+
+    def __init__(self, recipe: Recipe, count: int):
+        self.ahead = count + 1
+        self._pool = pool(count, recipe)
+
+    def look(self, pictures: Sequence[Picture]) -> Answer:
+        return answer_of(self._pool.submit(_look_there, list(pictures)))
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+class DecodingWorkers:
+    """Decoding in processes of their own, the rest here: for a GPU."""
+
+    def __init__(self, here: Here, count: int):
+        self.ahead = count + 1
+        self._here, self._pool = here, pool(count, None)
+
+    def look(self, pictures: Sequence[Picture]) -> Answer:
+        pixels = answer_of(self._pool.submit(_decode_there, list(pictures)))
+        return lambda: self._here.seen(pictures, pixels())
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def looker_for(pipeline: FacePipeline, recipe: Recipe, workers: int, device: str) -> Looker:
+    """Who looks at the pictures. Raises InvalidInput for no worker at all."""
+    if workers < 1:
+        raise InvalidInput(f"there must be at least 1 worker, got {workers}")
+    here = Here(pipeline, recipe.face)
+    if workers == 1:
+        return here
+    return DecodingWorkers(here, workers) if device == "cuda" else Workers(recipe, workers)
+
+
+def pool(count: int, recipe: Recipe | None) -> ProcessPoolExecutor:
+    """Fresh processes: one that is forked from a process with an open graph may wait for its threads for ever."""
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start, (recipe,))
+
+
+def answer_of(future: Future[T]) -> Callable[[], T]:
+    """The future's result; a worker that was killed is said."""
+
+    def wait() -> T:
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise FacerecError(
+                "a worker ended before its time, killed or out of memory: what was reported is stored; start again, "
+                "perhaps with fewer --workers"
+            ) from error
+
+    return wait
+
+
+_mine: list[Here] = []
+"""Of a worker: what it looks with."""
+
+
+def _start(recipe: Recipe | None) -> None:
+    """Begin a worker. Whoever stops the command stops its parent, which then lets the workers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if recipe is None:
+        return
+    from facerec.recognition.recognizer import Recognizer
+
+    runtime.use(threads=1)
+    opened = Recognizer.open(detector=recipe.detector, encoder=recipe.encoder, face=recipe.face)
+    _mine.append(Here(opened.pipeline, recipe.face))
+
+
+def _look_there(pictures: Sequence[Picture]) -> list[Seen]:
+    return _mine[0].look(pictures)()
+
+
+def _decode_there(pictures: Sequence[Picture]) -> list[Image | Refused]:
+    return [decoded(picture) for picture in pictures]

@@ -1,0 +1,81 @@
+"""Which picture gave which embedding, as digests: what two machines that made the same gallery can compare.
+
+One JSON line per template, in the order of picture and place: sha256 of the picture, the face's box in whole pixels,
+sha256 of the embedding's 512 bytes, sha256 of the encoder. It holds no name, no path and no embedding. Machines whose
+processors round differently give other bytes: what a manifest proves is that two are equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facerec.digest import sha256
+from facerec.errors import InvalidInput
+from facerec.replacing import replacing
+
+if TYPE_CHECKING:
+    from facerec.gallery.store import Gallery
+
+Key = tuple[str, tuple[int, ...], str]
+"""Picture, box, encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two manifests side by side, in numbers of templates."""
+
+    equal: int
+    different: int
+    only_first: int
+    only_second: int
+
+    @property
+    def is_none(self) -> bool:
+        return not (self.different or self.only_first or self.only_second)
+
+
+def manifest(gallery: Gallery, encoder: str) -> dict[Key, str]:
+    """Every template of an encoder: which it is -> sha256 of its bytes."""
+    enrolled = gallery.faces(encoder)
+    return {
+        (face.image_sha256, tuple(round(side) for side in face.box), encoder): sha256(row.astype("<f4").tobytes())
+        for face, row in zip(enrolled.faces, enrolled.stored.rows, strict=True)
+    }
+
+
+def lines(found: dict[Key, str]) -> Iterator[str]:
+    """A manifest as it is written."""
+    for (image, box, encoder), embedding in sorted(found.items()):
+        yield json.dumps({"image": image, "box": box, "embedding": embedding, "encoder": encoder})
+
+
+def write_manifest(gallery: Gallery, encoder: str, target: Path) -> int:
+    """Write a manifest, whole or not at all; how many templates it names. Raises InvalidInput for a folder."""
+    if target.is_dir():
+        raise InvalidInput(f"{target} is a folder: name a file for the manifest")
+    found = manifest(gallery, encoder)
+    with replacing(target.absolute()) as fresh:
+        fresh.write_text("".join(f"{line}\n" for line in lines(found)), encoding="ascii")
+    return len(found)
+
+
+def read_manifest(source: Path) -> dict[Key, str]:
+    """What `write_manifest` wrote. Raises InvalidInput where this is none."""
+    try:
+        rows = [json.loads(line) for line in source.read_text(encoding="ascii").splitlines()]
+        return {(row["image"], tuple(row["box"]), row["encoder"]): row["embedding"] for row in rows}
+    except OSError as error:
+        raise InvalidInput(f"{source} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{source} is no manifest: {error}") from error
+
+
+def compared(first: dict[Key, str], second: dict[Key, str]) -> Difference:
+    """How many are equal, how many not, and how many only one of them has."""
+    both = first.keys() & second.keys()
+    equal = sum(first[key] == second[key] for key in both)
+    return Difference(equal, len(both) - equal, len(first) - len(both), len(second) - len(both))

@@ -16,6 +16,7 @@ from facerec.cli.progress import Counter, bar
 from facerec.errors import BadImage, InvalidInput
 
 if TYPE_CHECKING:
+    from facerec.segmentation.instances import InstanceFinder
     from facerec.segmentation.segmenter import Segmenter
     from facerec.segmentation.training import Progress
 
@@ -190,6 +191,62 @@ def draw(segmenter: Segmenter, photo: Path, out: Path, name: str, opacity: float
     images.save(overlay(image, labels, colours, opacity), out / f"{name}.png")
     counts = np.bincount(labels.ravel(), minlength=len(colours)) / labels.size
     return dict(zip(segmenter.labels.names, counts.tolist(), strict=True))
+
+
+@segment.command()
+@click.argument("weights", type=options.pictures, metavar="WEIGHTS.safetensors")
+@click.argument("photos", type=options.pictures, nargs=-1, required=True, metavar="PHOTO|DIR...")
+@click.option("-o", "--out", type=options.pictures, required=True, help="Folder for the drawn pictures.")
+@click.option("--floor", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Least score of a thing.")
+@click.option("--name", "names", multiple=True, help="Of each class, in their order. Default: COCO's, else numbers.")
+@answering
+def instances(
+    weights: Path, photos: tuple[Path, ...], out: Path, floor: float, names: tuple[str, ...], as_json: bool
+) -> int:
+    """Find single things on photos and their masks, by Mask R-CNN over a ResNet-50.
+
+    WEIGHTS are under torchvision's names. Its published ones for COCO (maskrcnn_resnet50_fpn_coco) are a pickle:
+    convert them once, where you trust it, with safetensors' save_file. OUT gets NAME.png, the photo with each thing in
+    its colour, and NAME-instances.png, whose numbers are the things, 1 for the first. Needs a torchvision that fits
+    the installed torch.
+    """
+    from facerec.segmentation.instances import open_instances
+
+    finder = open_instances(weights, names)
+    files = list(found_in(photos))
+    refused = 0
+    for photo, name in bar(zip(files, distinct(files), strict=True), len(files), "finding"):
+        try:
+            things = draw_things(finder, photo, out, name, floor)
+        except BadImage as error:
+            refused += 1
+            say(as_json, f"{photo}: {error}", {"file": str(photo), "outcome": error.code, "reason": str(error)})
+            continue
+        words = ", ".join(f"{thing['name']} {thing['score']:.0%}" for thing in things) or "nothing"
+        made = {"overlay": str(out / f"{name}.png"), "numbers": str(out / f"{name}-instances.png")}
+        say(as_json, f"{photo}: {words}", {"file": str(photo), "outcome": "found", **made, "things": things})
+    return NO_ANSWER if refused else FOUND
+
+
+def draw_things(finder: InstanceFinder, photo: Path, out: Path, name: str, floor: float) -> list[dict[str, Any]]:
+    """Find the things on a photo, write both pictures, and say what there is."""
+    from facerec import images
+    from facerec.images.masks import save_mask
+    from facerec.segmentation.data import ANY_SIZE
+    from facerec.segmentation.masks import COLOURS
+    from facerec.segmentation.overlay import overlay
+
+    image = images.load(photo, ANY_SIZE)
+    found = finder(image, floor)
+    numbers, colours = found.numbered(), [COLOURS[place % len(COLOURS)] for place in range(len(found))]
+    save_mask(numbers, [(0, 0, 0), *colours], out / f"{name}-instances.png")
+    painted = overlay(image, np.where(numbers, numbers - 1, 255), colours or COLOURS)
+    labels = [f"{finder.names[label]} {score:.0%}" for label, score in zip(found.labels, found.scores, strict=True)]
+    images.save(images.annotate(painted, found.boxes, labels, colours), out / f"{name}.png")
+    return [
+        {"name": finder.names[label], "score": float(score), "box": box.tolist(), "pixels": int(mask.sum())}
+        for label, score, box, mask in zip(found.labels, found.scores, found.boxes, found.masks, strict=True)
+    ]
 
 
 @segment.command()

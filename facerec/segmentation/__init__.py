@@ -1,4 +1,4 @@
-"""What each pixel shows: U-Net, fully convolutional networks, and masks of single things.
+"""What each pixel shows: U-Net, fully convolutional networks, and masks of single things by Mask R-CNN.
 
-`open_segmenter` and `overlay` need no torch; training and everything that builds a network does.
+`segmenter`, `overlay`, `masks`, `data` and `evaluating` need no torch; what builds or trains a network does.
 """

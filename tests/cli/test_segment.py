@@ -8,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from facerec import images
+from facerec.errors import InvalidInput, MissingPart
 from facerec.images.masks import load_mask, save_mask
+from facerec.segmentation import instances
+from facerec.segmentation.instances import open_instances, small_mask_rcnn
 from facerec.segmentation.masks import COLOURS
+from tests.reference import torchvision
 from tests.segmentation.conftest import CONFIG
 from tests.segmentation.shapes import drawn
 
@@ -115,3 +121,34 @@ def test_summary_prints_the_channel_plan(facerec) -> None:
     assert ran.status == 0
     assert ran.out.splitlines()[0].startswith("down 32 -> 64 -> 128 -> 256 -> 512")
     assert "11x240x320" in ran.out
+
+
+@torch.compiler.set_stance("force_eager")  # torchvision's plain pooling of regions would be compiled
+def test_single_things_are_found_by_weights_from_a_file(
+    facerec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchvision()
+    monkeypatch.setattr(instances, "mask_rcnn", small_mask_rcnn)
+    torch.manual_seed(0)
+    net = small_mask_rcnn(2)
+    published = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    save_file(published, tmp_path / "w.safetensors")
+    parts = open_instances(tmp_path / "w.safetensors").net.modules()
+    assert {part.eps for part in parts if isinstance(part, torch.nn.BatchNorm2d)} == {0.0}
+
+    images.save(drawn(0, 64, 64)[0], tmp_path / "photo.png")
+    words = ("--floor", 0, "--name", "disc", "--name", "square", "-o", tmp_path / "drawn", "--json")
+    ran = facerec("segment", "instances", tmp_path / "w.safetensors", tmp_path / "photo.png", *words)
+    assert ran.status == 0, ran.err
+    answer = ran.answers[0]
+    assert load_mask(answer["numbers"]).max() <= len(answer["things"]) and Path(answer["overlay"]).exists()
+    assert {thing["name"] for thing in answer["things"]} <= {"disc", "square"}
+
+    words = ("--name", "x", "-o", tmp_path)
+    ran = facerec("segment", "instances", tmp_path / "w.safetensors", tmp_path / "photo.png", *words)
+    assert ran.status == 2 and "knows 2 classes, and 1 names" in ran.err
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(InvalidInput, match="no weights of Mask R-CNN"):
+        open_instances(tmp_path / "other.safetensors")
+    with pytest.raises(MissingPart):
+        open_instances(tmp_path / "none.safetensors")

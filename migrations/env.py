@@ -6,10 +6,14 @@ from pathlib import Path
 
 from alembic import context
 from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from facerec.gallery.connect import create_file, engine_at, is_vacant, locate
+from facerec.gallery.embedding_column import Vector
 from facerec.gallery.schema import VERSION_TABLE, migrating
 from facerec.gallery.tables import Tables
+
+ischema_names["vector"] = Vector  # so that `alembic check` knows the type that it finds on a server
 
 
 def run() -> None:

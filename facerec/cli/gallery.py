@@ -16,6 +16,7 @@ from facerec.cli.gallery_keys import encrypt, init, new_key, rotate_key
 from facerec.cli.gallery_leaving import forget, remove
 from facerec.cli.gallery_manifest import manifest
 from facerec.cli.gallery_mending import merge, move_face, remove_face
+from facerec.cli.gallery_moving import move
 
 
 @click.group()
@@ -24,8 +25,9 @@ def gallery() -> None:
 
 
 for command in (
-    init, remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_, new_key, encrypt,
-    rotate_key, migrate, switch, index, manifest):  # fmt: skip
+    init, remove, forget, remove_face, move_face, merge, health, backup, restore, export, import_, move, new_key,
+    encrypt, rotate_key, migrate, switch, index, manifest,
+):  # fmt: skip
     gallery.add_command(command)
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from facerec.errors import GalleryUnusable, InvalidInput, MissingPart
+from facerec.gallery.again import Interrupted
 from facerec.replacing import DISK
 
 BUSY_SECONDS = 30
@@ -47,6 +48,21 @@ REASONS = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at the permissions of the file and its folder",
 }
 
+SERVER_REASONS = {
+    "42501": "may not be changed by the user of the URL; nothing was stored",
+    "25006": "is read-only: nothing was stored",
+    "53100": "cannot grow: the server's disk is full; nothing was stored",
+    "53300": "has no connection left: the server has as many as it may have",
+    "0A000": "needs the extension pgvector: install it on the server",
+}
+"""By PostgreSQL's SQLSTATE."""
+
+OTHERS_WERE_FIRST = ("40001", "40P01", "55P03")
+"""Serialization failure, deadlock, lock not available."""
+
+CONNECTION_LOST = ("08", "57P")
+"""Classes of SQLSTATE: connection exceptions, and servers that shut down or start."""
+
 
 def locate(where: str | Path) -> Path | URL:
     """The file that `where` names, or the URL of a database server.
@@ -59,6 +75,8 @@ def locate(where: str | Path) -> Path | URL:
         url = make_url(where)
     except ArgumentError as error:
         raise InvalidInput("the gallery's URL cannot be read; expected something like sqlite:///PATH") from error
+    if url.get_backend_name() == "postgresql" and "+" not in url.drivername:
+        return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() != "sqlite":
         return url
     if url.database in (None, "", ":memory:"):
@@ -85,7 +103,10 @@ def engine_at(place: Path | URL, foreign_keys: bool = True) -> Engine:
     try:
         return create_engine(place, pool_pre_ping=True, hide_parameters=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise MissingPart(f"{shown(place)} needs a driver that is not installed: {error}") from error
+        raise MissingPart(
+            f"{shown(place)} needs a driver that is not installed ({error}): for PostgreSQL, "
+            "pip install 'facerec[postgres]'"
+        ) from error
 
 
 def connect_file(path: Path, foreign_keys: bool = True) -> sqlite3.Connection:
@@ -178,14 +199,31 @@ def explained(place: Path | URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if is_passing(error):
+            words = "let go of what was under way and nothing was stored: try again"
+            raise Interrupted(f"the gallery {shown(place)} {words} ({_first_line(error.orig)})") from error
         raise GalleryUnusable(f"the gallery {shown(place)} {_reason(error.orig)}") from error
     except sqlite3.Error as error:
         raise GalleryUnusable(f"the gallery {shown(place)} {_reason(error)}") from error
 
 
+def is_passing(error: DBAPIError) -> bool:
+    """Is this a reason that may be gone at the next try? The connection is lost, or others were first."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state in OTHERS_WERE_FIRST or state.startswith(CONNECTION_LOST)
+
+
 def _reason(error: BaseException | None) -> str:
+    state = getattr(error, "sqlstate", None) or ""
+    if state in SERVER_REASONS:
+        return SERVER_REASONS[state]
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits only refine it
-    return REASONS.get(code, f"cannot be used: {error}")
+    return REASONS.get(code, f"cannot be used: {_first_line(error)}")
+
+
+def _first_line(error: BaseException | None) -> str:
+    """A server adds lines with the statement and its values: they are nobody's business."""
+    return str(error).strip().split("\n")[0]
 
 
 def begin(connection: Connection) -> None:

@@ -32,6 +32,9 @@ from facerec.gallery.connect import (
 from facerec.gallery.foreign_log import require_own_log
 
 VERSION_TABLE = "facerec_version"
+UNFINISHED = "facerec_move"
+"""A table that is there while a gallery is moved here."""
+
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision, oldest first, as in `migrations/versions`."""
 
@@ -100,6 +103,8 @@ def revision_of(engine: Engine, name: str) -> str | None:
         found = None
         if VERSION_TABLE in tables:
             found = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
+    if UNFINISHED in tables:
+        raise GalleryUnusable(f"{name} is where a gallery was moved to, and that was not finished: move it again")
     if found is None and tables - {VERSION_TABLE}:
         raise GalleryUnusable(f"{name} is a database, but no gallery; a gallery needs one of its own")
     if found is not None and found not in REVISIONS:

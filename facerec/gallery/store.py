@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import URL, Connection, Engine
 
-from facerec.errors import GalleryUnusable
+from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.failpoint import failpoint
 from facerec.gallery import (
     arriving,
@@ -28,7 +28,7 @@ from facerec.gallery import (
     side_by_side,
     writes,
 )  # fmt: skip
-from facerec.gallery.again import again
+from facerec.gallery.again import Interrupted, again
 from facerec.gallery.arriving import Arrived
 from facerec.gallery.beside import Beside
 from facerec.gallery.checks import (
@@ -97,6 +97,13 @@ class Gallery:
         opened.look_again()
         opened._beside.catch_up(opened._read)
         return opened
+
+    @property
+    def url(self) -> URL:
+        """Where the gallery is on a server. Raises InvalidInput for one in a file."""
+        if isinstance(self._place, Path):
+            raise InvalidInput(f"{self} is a file: this is for galleries on a server")
+        return self._place
 
     def __str__(self) -> str:
         return shown(self._place)
@@ -389,12 +396,24 @@ class Gallery:
     def _write(self) -> Iterator[writes.Write]:
         if not is_writable(self._place):
             raise GalleryUnusable(f"the gallery {self} cannot be written: the file or its folder is read-only")
-        with explained(self._place), writing(self._engine) as connection:
-            write = writes.Write.begin(connection, self._now())
-            encryption.require_current(connection)
-            yield write
-            failpoint("write.before_commit")
+        ending: writes.Write | None = None
+        try:
+            with explained(self._place), writing(self._engine) as connection:
+                write = writes.Write.begin(connection, self._now())
+                encryption.require_current(connection)
+                yield write
+                failpoint("write.before_commit")
+                ending = write
+        except Interrupted:
+            if ending is None or not self._is_done(ending):
+                raise
         failpoint("write.after_commit")
+
+    def _is_done(self, write: writes.Write) -> bool:
+        """Was a change stored whose commit was never answered? Its mark says so."""
+        with self._read() as connection:
+            state = replace(reads.state(connection), generation=write.generation, mark=write.mark)
+            return reads.has_passed(connection, state)
 
     @contextmanager
     def _write_with_any_key(self) -> Iterator[writes.Write]:

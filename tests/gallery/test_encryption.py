@@ -3,10 +3,10 @@
 import base64
 import json
 import logging
-import os
 import secrets
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from alembic import command
 
+from facerec import failpoint
 from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput, MissingPart
 from facerec.gallery import encryption, open_gallery
 from facerec.gallery.arriving import survey, take_all_in
@@ -219,21 +220,24 @@ def test_a_rotation_killed_in_the_middle_is_gone_on_with(sealed, path, key_file,
     sealed.enroll(templates)
     new = add_key(key_file)
     monkeypatch.setattr(encryption, "AT_ONCE", 2)
-    passed = []
-
-    def die_at_the_second(name: str) -> None:
-        passed.append(name)
-        if passed.count("rotate.mid") == 2:
-            os.kill(os.getpid(), 9)
-
-    monkeypatch.setattr(encryption, "failpoint", die_at_the_second)
-    status, _ = child(lambda: open_gallery(path).rotate_key())
-    assert status == -9
-    monkeypatch.setattr(encryption, "failpoint", lambda name: None)
+    assert child(lambda: killed("rotate.mid:kill:2", lambda: open_gallery(path).rotate_key()))[0] == -9
     assert [key_id == new.id for *_, key_id in rows(path)] == [True] * 2 + [False] * 4
     assert same(open_gallery(path), templates)  # both keys are at hand
     assert open_gallery(path).rotate_key().sealed == 4
     assert same(open_gallery(path), templates)
+
+
+def killed(order: str, work: Callable[[], object]) -> None:
+    failpoint.set_order(order)
+    work()
+
+
+def test_killed_while_it_is_encrypted_a_gallery_is_as_it_was(gallery, path, key_file, make, child, holds):
+    gallery.enroll([make("Anna", 1)])
+    assert child(lambda: killed("encrypt.sealed:kill", gallery.encrypt))[0] == -9
+    assert rows(path)[0][2] is None
+    holds(open_gallery(path), [make("Anna", 1)])
+    assert open_gallery(path).encrypt().sealed == 1
 
 
 def test_what_cannot_be_opened_is_left_by_a_rotation_and_counted(sealed, path, key_file, make):

@@ -18,8 +18,8 @@ from tests.gallery.lives import Life, failpoints
 
 pytestmark = pytest.mark.usefixtures("snapshots_always")
 FIXTURES = Path(__file__).parent / "fixtures"
-ELSEWHERE: set[str] = set()
-"""Failpoints that no step of a gallery's life passes: named here beside the test that does."""
+ELSEWHERE = {"encrypt.sealed", "rotate.mid", "move.marked", "move.mid", "move.before_commit"}
+"""Failpoints that no step of a gallery's life passes: test_encryption.py and test_moving.py have those."""
 
 
 def a_life(path: Path, make, encoder) -> Life:

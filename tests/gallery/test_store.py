@@ -307,8 +307,8 @@ def test_threads_share_a_gallery(gallery, make, holds):
         thread.start()
     for thread in threads:
         thread.join()
-    holds(gallery, [make(f"subject {w}", 100 * w + n) for w in range(4) for n in range(5)])
     assert gallery.generation() == 20
+    holds(gallery, [make(f"subject {w}", 100 * w + n) for w in range(4) for n in range(5)])
 
 
 def test_a_message_never_holds_sql_or_an_embedding(gallery, path, make):

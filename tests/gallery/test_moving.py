@@ -1,0 +1,174 @@
+"""A gallery that moves between files and servers arrives whole, or not at all, and is gone on with."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from facerec import failpoint
+from facerec.errors import GalleryUnusable, InvalidInput
+from facerec.gallery import moving, open_gallery
+from facerec.gallery.connect import connect_file
+from facerec.gallery.keys import add_key
+from facerec.gallery.moving import move
+from facerec.gallery.results import Refusal
+from tests.gallery.lives import failpoints
+from tests.gallery.test_schema import contents
+
+PEOPLE = ("Anna", "Ben", "Carl", "Zoë", "Eve")
+
+
+@pytest.fixture
+def filled(gallery, make):
+    """A gallery with a past: somebody removed, somebody forgotten, a refusal."""
+    gallery.enroll([make(name, number) for number, name in enumerate(PEOPLE)])
+    gallery.remember_refusals([Refusal("Carl", "blurred.jpg", "e" * 64, "low_quality", "a pipeline")])
+    gallery.rename("Eve", "Eva")
+    gallery.enroll([make("Gone", 20), make("Forgotten", 21)])
+    gallery.remove("Gone")
+    gallery.forget("Forgotten")
+    return gallery
+
+
+def templates(make) -> list:
+    return [make("Eva" if name == "Eve" else name, number) for number, name in enumerate(PEOPLE)]
+
+
+def test_a_gallery_goes_to_a_server_and_back(filled, path, tmp_path, make, holds, server, monkeypatch):
+    monkeypatch.setattr(moving, "AT_ONCE", 2)
+    before = path.read_bytes()
+    with server.fresh() as url:
+        moved = move(path, url)
+        assert (moved.subjects, moved.templates, moved.rows) == (5, 5, moved.went)
+        there = open_gallery(url, create=False)
+        assert there.state() == filled.state() and there.uids() == filled.uids()
+        ids = there.enroll([make("Newcomer", 30)]).template_ids
+        assert ids == (8,)  # 6 and 7 were theirs who are gone, and are never given again
+        there.remove("Newcomer")
+        move(url, tmp_path / "back.db")
+        there.close()
+    assert path.read_bytes() == before
+    back = open_gallery(tmp_path / "back.db", create=False)
+    assert back.enroll([make("Late", 40)]).template_ids == (9,)
+    back.remove("Late")
+    assert contents(tmp_path / "back.db")["template"] == contents(path)["template"]
+    holds(back, templates(make))
+
+
+def test_every_failpoint_of_a_move_is_one_below():
+    assert {order.split(":")[0] for order in ORDERS} == {name for name in failpoints() if name.startswith("move.")}
+
+
+ORDERS = ("move.marked:kill", "move.mid:kill:1", "move.mid:kill:10", "move.before_commit:kill")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_f37_a_move_killed_anywhere_leaves_the_source_and_is_gone_on_with(
+    filled, path, tmp_path, make, holds, child, monkeypatch, order
+):
+    monkeypatch.setattr(moving, "AT_ONCE", 2)
+    before, target = path.read_bytes(), tmp_path / "target.db"
+    assert child(lambda: killed(order, path, target))[0] == -9
+    with pytest.raises(GalleryUnusable, match="not finished"):
+        open_gallery(target)
+    moved = move(path, target)
+    gone = {"move.mid:kill:10": 15, "move.before_commit:kill": moved.rows}.get(order, 0)
+    assert moved.went == moved.rows - gone  # what was there was not copied again
+    holds(open_gallery(target, create=False), templates(make))
+    assert path.read_bytes() == before
+
+
+def killed(order: str, path: Path, target: Path) -> None:
+    failpoint.set_order(order)
+    move(path, target)
+
+
+def stopped(path: Path, target, child, monkeypatch, number: int = 10) -> None:
+    """Begin a move that is killed on the way."""
+    monkeypatch.setattr(moving, "AT_ONCE", 2)
+    status, _ = child(lambda: killed(f"move.mid:kill:{number}", path, target))
+    assert status == -9
+
+
+def test_a_source_that_changed_since_is_copied_from_the_beginning(
+    filled, path, tmp_path, make, holds, child, monkeypatch
+):
+    stopped(path, tmp_path / "target.db", child, monkeypatch)
+    filled.remove("Anna")
+    moved = move(path, tmp_path / "target.db")
+    assert moved.went == moved.rows
+    holds(open_gallery(tmp_path / "target.db"), templates(make)[1:])
+
+
+def test_f37_on_a_server_too(filled, path, make, child, monkeypatch, server):
+    with server.fresh() as url:
+        stopped(path, url, child, monkeypatch, number=12)
+        with pytest.raises(GalleryUnusable, match="not finished"):
+            open_gallery(url)
+        filled.remove("Anna")
+        moved = move(path, url)
+        assert moved.went == moved.rows and moved.templates == 4
+        there = open_gallery(url, create=False)
+        assert there.problems() == [] and len(there.subjects()) == 4
+        there.close()
+
+
+def test_a_copy_that_differs_is_noticed_and_becomes_no_gallery(filled, path, tmp_path, make, holds, child, monkeypatch):
+    target = tmp_path / "target.db"
+    stopped(path, target, child, monkeypatch, number=12)
+    connection = connect_file(target)
+    connection.execute("UPDATE subject SET name = 'Anno' WHERE name = 'Anna'")
+    connection.close()
+    with pytest.raises(GalleryUnusable, match="differs from the gallery in subject"):
+        move(path, target)
+    with pytest.raises(GalleryUnusable, match="not finished"):
+        open_gallery(target)
+    move(path, target)
+    holds(open_gallery(target), templates(make))
+
+
+def test_a_source_that_is_written_to_meanwhile_is_no_copy(filled, path, tmp_path, make, holds, monkeypatch):
+    plain = moving._compare
+
+    def late(*given: object) -> None:
+        plain(*given)
+        filled.enroll([make("Late", 50)])
+
+    monkeypatch.setattr(moving, "_compare", late)
+    with pytest.raises(GalleryUnusable, match="written to while"):
+        move(path, tmp_path / "target.db")
+    monkeypatch.setattr(moving, "_compare", plain)
+    move(path, tmp_path / "target.db")
+    holds(open_gallery(tmp_path / "target.db"), [*templates(make), make("Late", 50)])
+
+
+def test_nothing_is_moved_onto_a_gallery(filled, path, tmp_path, make):
+    other = open_gallery(tmp_path / "other.db")
+    other.enroll([make("Anna", 1)])
+    before = (tmp_path / "other.db").read_bytes()
+    with pytest.raises(InvalidInput, match="holds a gallery already"):
+        move(path, tmp_path / "other.db")
+    with pytest.raises(InvalidInput, match="another place"):
+        move(path, path)
+    assert (tmp_path / "other.db").read_bytes() == before
+
+
+def test_an_encrypted_gallery_moves_without_its_key(filled, path, tmp_path, make, server, monkeypatch):
+    pytest.importorskip("cryptography")
+    monkeypatch.delenv("FACEREC_GALLERY_KEY", raising=False)
+    key = tmp_path / "keys" / "gallery.key"
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(key))
+    add_key(key)
+    filled.encrypt()
+    os.rename(key, key.with_name("away"))
+    with server.fresh() as url:
+        move(path, url)
+        with pytest.raises(GalleryUnusable, match="key"):
+            open_gallery(url)
+        os.rename(key.with_name("away"), key)
+        there = open_gallery(url, create=False)
+        stored = there.embeddings(make().encoder)
+        assert len(stored) == 5 and stored.quarantined == 0
+        there.enroll([make("Newcomer", 30)])
+        assert len(there.embeddings(make().encoder)) == 6
+        there.close()

@@ -19,6 +19,14 @@ from typing import Any
 SETTINGS = "-c fsync=off -c shared_buffers=32MB -c max_connections=40 -c log_min_messages=panic"
 
 
+MEMORY = Path("/dev/shm")
+
+
+def has_room(folder: Path) -> bool:
+    """Is there a gigabyte in a folder that lies in memory?"""
+    return folder.is_dir() and shutil.disk_usage(folder).free > 1 << 30
+
+
 @dataclass
 class Server:
     """A running server; `url` is that of its first database, for psycopg."""
@@ -68,7 +76,7 @@ def running() -> Iterator[Server]:
         return plain(command, arguments, **options)
 
     postgres_server.pgexec = quick
-    folder = Path(tempfile.mkdtemp(prefix="facerec-"))
+    folder = Path(tempfile.mkdtemp(prefix="facerec-", dir=MEMORY if has_room(MEMORY) else None))
     started = postgres_server.get_server(folder, cleanup_mode=None)
     try:
         yield Server(started.get_uri())

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 NETS = ("packaged", "squeezenet", "vgg16", "vgg19", "small_vgg", "random")
 SHARE = click.FloatRange(0)
-FAST_BETA = 1000.0
 
 
 class PaintsUnlessToldOtherwise(click.Group):
@@ -70,7 +69,7 @@ def style() -> None:
 )
 @click.option("--steps", type=COUNT, default=200, show_default=True, help="Evaluations of the cost, at each scale.")
 @click.option("--alpha", type=SHARE, default=1.0, show_default=True, help="Weight of the content.")
-@click.option("--beta", type=SHARE, default=1000.0, show_default=True, help="Weight of the style.")
+@click.option("--beta", type=SHARE, help="Weight of the style.  [default: as suits the net]")
 @click.option("--smooth", type=SHARE, default=1.0, show_default=True, help="Weight of the total variation.")
 @click.option(
     "--layers",
@@ -83,7 +82,7 @@ def style() -> None:
 @click.option("--size", type=COUNT, help="Longer side, pixels; never enlarged.  [default: 512; with --model its own]")
 @click.option("--scales", type=COUNT, default=1, show_default=True, help="Paint so many sizes, each twice the last.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), default="lbfgs", show_default=True)
+@click.option("--optimizer", type=click.Choice(["adam", "lbfgs"]), default="adam", show_default=True)
 @click.option(
     "--colours",
     type=click.Choice(["style", "matched", "luminance"]),
@@ -177,6 +176,8 @@ def paint_watched(
                 kept.append(step.image())
 
         painting = painted(photo, others, settings, mix, where, watch)
+    if every and len(painting.curve) % every == 0:
+        kept.pop()  # the painting itself takes its place
     return painting, [*kept, painting.image] if every else []
 
 
@@ -238,7 +239,7 @@ def reduced(photo: Image, size: int | None) -> Image:
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.003, show_default=True)
 @click.option("--width", type=COUNT, default=16, show_default=True, help="Of the network; time grows with its square.")
 @click.option("--alpha", type=SHARE, default=1.0, show_default=True, help="Weight of the content.")
-@click.option("--beta", type=SHARE, default=FAST_BETA, show_default=True, help="Weight of the style.")
+@click.option("--beta", type=SHARE, help="Weight of the style.  [default: as suits the net]")
 @click.option("--smooth", type=SHARE, default=1.0, show_default=True, help="Weight of the total variation.")
 @click.option("--layers", type=Layers(), metavar="NAME[:WEIGHT],...", help="Of the style.")
 @click.option("--content-layer", default="", metavar="NAME", help="Of the content.")

@@ -18,7 +18,7 @@ from facerec.cnn.weight_files import State, read_state
 from facerec.errors import DamagedFile, InvalidInput
 from facerec.style.packaged import packaged_state
 
-PACKAGED, RANDOM = "packaged", "random"
+PACKAGED, RANDOM, INPUT = "packaged", "random", "input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,20 @@ class Choice:
     network  as `create` knows it
     style    layers whose correlations make the style, each with the same weight
     content  the layer whose activations make the content
+    beta     the weight of the style beside a content of 1
     """
 
     network: str
     style: tuple[str, ...]
     content: str
+    beta: float = 100.0
 
 
-SMALL = Choice("small_vgg", ("pool1", "pool2", "pool3", "relu4_1"), "pool3")
+SMALL = Choice("small_vgg", (INPUT, "pool1", "pool2", "pool3", "relu4_1"), "pool3")
 VGG = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CHOICES: dict[str, Choice] = {
     PACKAGED: SMALL,
-    "squeezenet": Choice("squeezenet", ("fire2", "fire3", "fire5"), "fire5"),
+    "squeezenet": Choice("squeezenet", (INPUT, "fire2", "fire3", "fire5"), "fire5", 20.0),
     "vgg16": Choice("vgg16", VGG, "relu4_2"),
     "vgg19": Choice("vgg19", VGG, "relu4_2"),
     "small_vgg": SMALL,
@@ -68,6 +70,8 @@ class Features(nn.Module):
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         x, found = self.preparation.normalised(picture * 255), {}
+        if INPUT in self.layers:
+            found[INPUT] = x
         for place, layer in enumerate(self.stem):
             x = layer(x)
             if place in self.places:
@@ -78,13 +82,14 @@ class Features(nn.Module):
 def layer_names(stem: nn.Sequential) -> dict[str, int]:
     """The layers that can be looked at, by the names of the papers -> place in the network.
 
-    Convolutions are not among them: the activation behind one writes over its output.
+    Convolutions are not among them: the activation behind one writes over its output. The input is: its correlations
+    are those of the colours, which a small network hardly tells, and they cost next to nothing.
 
     >>> list(layer_names(create("squeezenet").features))[:4]
-    ['relu1', 'pool1', 'fire2', 'fire3']
+    ['input', 'relu1', 'pool1', 'fire2']
     """
     fires = any(isinstance(layer, Fire) for layer in stem)
-    return dict(fire_names(stem) if fires else stage_names(stem))
+    return {INPUT: -1} | dict(fire_names(stem) if fires else stage_names(stem))
 
 
 def stage_names(stem: nn.Sequential) -> Iterator[tuple[str, int]]:

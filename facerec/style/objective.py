@@ -37,13 +37,15 @@ class Targets:
 
     content  maps of the content's layer
     style    layer -> correlations (1, N, N), the weighted mean of all styles'
-    scales   layer -> 1 / the mean activation of its maps, by which costs are made comparable between networks
+    scales   layer of the style -> 1 / the mean activation of its maps: so costs are alike whatever the network
+    content_scale  the same of the content's layer, for the content
     where    layer -> the mask at its size (H, W), or None
     """
 
     content: Tensor
     style: dict[str, Tensor]
     scales: dict[str, float]
+    content_scale: float
     where: dict[str, Tensor | None]
 
 
@@ -59,9 +61,13 @@ def targets_of(
         layer: torch.stack([share * correlations(maps[layer]) for share, maps in zip(shares, seen, strict=True)]).sum(0)
         for layer in layers
     }
-    means = {layer: torch.stack([maps[layer].abs().mean() for maps in seen]).mean() for layer in features.layers}
-    scales = {layer: 1 / max(mean.item(), 1e-9) for layer, mean in means.items()}
-    return Targets(held.clone(), style, scales, masks_for(features, content, mask))
+    scales = {layer: inverse_mean([maps[layer] for maps in seen], shares) for layer in layers}
+    return Targets(held.clone(), style, scales, inverse_mean([held], (1.0,)), masks_for(features, content, mask))
+
+
+def inverse_mean(maps: Sequence[Tensor], shares: Sequence[float]) -> float:
+    """1 / the mean of all activations' size, of several pictures by their shares."""
+    return 1 / max(sum(share * one.abs().mean().item() for share, one in zip(shares, maps, strict=True)), 1e-9)
 
 
 def masks_for(features: Features, content: Tensor, mask: Tensor | None) -> dict[str, Tensor | None]:
@@ -77,7 +83,8 @@ class Objective:
     """What is to be made small, of a picture (1, 3, H, W) or, for training, of a batch: its mean.
 
     Gatys et al. scale a network's weights until its mean activation is 1, so that one beta fits all layers. Here the
-    costs are scaled instead, by the mean activation for the style: content by its square, style by its fourth power.
+    costs are scaled instead: the content's by the square of the mean for the content, the style's by the fourth power
+    of that for the style.
     """
 
     features: Features
@@ -92,7 +99,7 @@ class Objective:
         *styled, held = (maps.float() for maps in self.features(picture))
         targets, count = self.targets, len(picture)
         wanted = targets.content if content is None else content.float()
-        scale = targets.scales[self.features.layers[-1]] ** 2 / held.numel()
+        scale = targets.content_scale**2 / held.numel()
         content_part = content_cost(wanted, held) * scale
         parts = [
             layer_style_cost(targets.style[layer], correlations(maps, targets.where[layer]))

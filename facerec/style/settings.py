@@ -9,7 +9,7 @@ from pathlib import Path
 from facerec.errors import InvalidInput
 from facerec.style.features import CHOICES, PACKAGED
 
-OPTIMIZERS = ("lbfgs", "adam")
+OPTIMIZERS = ("adam", "lbfgs")
 STARTS = ("content", "noise")
 COLOURS = ("style", "matched", "luminance")
 
@@ -23,9 +23,9 @@ class StyleSettings:
     layers     (name, weight) of the style's layers; empty: those of CHOICES, 1 each. The weights are divided by
                their sum
     content    the content's layer; "": that of CHOICES
-    alpha, beta, variation  how much each cost weighs
+    alpha, beta, variation  how much each cost weighs; beta None: that of CHOICES
     steps      evaluations of J and its gradient, at each scale
-    optimizer  L-BFGS with a line search, or Adam
+    optimizer  Adam, or L-BFGS with a line search
     rate       Adam's, of the logits of the levels
     init       where the picture starts: the content, or noise
     size       longer side of the painting, pixels; a smaller photo is not enlarged
@@ -41,11 +41,11 @@ class StyleSettings:
     layers: tuple[tuple[str, float], ...] = ()
     content: str = ""
     alpha: float = 1.0
-    beta: float = 1000.0
+    beta: float | None = None
     variation: float = 1.0
     steps: int = 200
-    optimizer: str = "lbfgs"
-    rate: float = 0.05
+    optimizer: str = "adam"
+    rate: float = 0.1
     init: str = "content"
     size: int = 512
     scales: int = 1
@@ -64,6 +64,10 @@ class StyleSettings:
         return {name: weight / sum(given.values()) for name, weight in given.items()}
 
     @property
+    def style_weight(self) -> float:
+        return CHOICES[self.net].beta if self.beta is None else self.beta
+
+    @property
     def content_layer(self) -> str:
         return self.content or CHOICES[self.net].content
 
@@ -79,11 +83,12 @@ def out_of_range(settings: StyleSettings) -> Iterator[str]:
         if getattr(settings, name) < 1:
             yield f"{name} must be 1 or more"
     for name in ("alpha", "beta", "variation"):
-        if not 0 <= getattr(settings, name) < float("inf"):
+        weight = getattr(settings, name)
+        if weight is not None and not 0 <= weight < float("inf"):
             yield f"{name} must be 0 or more"
     if not 0 < settings.rate < float("inf"):
         yield "rate must be above 0"
-    if not settings.alpha + settings.beta > 0:
+    if settings.alpha == 0 == settings.beta:
         yield "one of alpha and beta must be above 0"
     if settings.layers and not all(0 < weight < float("inf") for _, weight in settings.layers):
         yield "every layer's weight must be above 0"

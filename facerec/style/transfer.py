@@ -141,7 +141,7 @@ class Studio:
         where = None if mask is None else resized(luminance(to_tensor(mask)), size).to(self.device)
         targets = targets_of(self.features, seen, shown, self.shares, where)
         objective = Objective(
-            self.features, targets, settings.style_layers, settings.alpha, settings.beta, settings.variation
+            self.features, targets, settings.style_layers, settings.alpha, settings.style_weight, settings.variation
         )
         return Scene(settings, original, seen, where, objective)
 

@@ -128,8 +128,7 @@ def train_style(
     begin_folder(out, settings)
     device = device_of(settings.look.device)
     objective = objective_of(style, settings)
-    torch.manual_seed(settings.look.seed)
-    net = PaintingNet(settings.width, settings.blocks).to(device)
+    net = fresh(settings).to(device)
     optimizer = torch.optim.Adam(net.parameters(), settings.rate)
     first = restored(out, net, optimizer)
     log.cut(out / LOG, first)
@@ -150,6 +149,13 @@ def train_style(
         if done % settings.keep == 0 or done == settings.steps:
             save(out / CHECKPOINT, Checkpoint(done, net.state_dict(), {}, optimizer_tensors(optimizer)))
     return net.eval(), {name: float(values[-1]) for name, values in log.read(out / LOG).items()}
+
+
+def fresh(settings: FastSettings) -> PaintingNet:
+    """The network that the seed draws."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.look.seed)
+        return PaintingNet(settings.width, settings.blocks)
 
 
 def begin_folder(out: Path, settings: FastSettings) -> None:

@@ -40,7 +40,7 @@ for number in range(32):
     lines.append(" ".join([f"{number}.png", *marks]))
 (folder / "discs.txt").write_text("\n".join(lines) + "\n")
 (folder / "discs.toml").write_text(
-    'train = "discs.txt"\nsize = [64, 64]\nwidth = 0.5\nscales = [1.0]\nepochs = 50\nbatch = 8\nlearning_rate = 0.005\n'
+    'train = "discs.txt"\nsize = [64, 64]\nwidth = 0.5\nscales = [1.0]\nepochs = 80\nbatch = 8\nlearning_rate = 0.005\n'
     "average = 0.9\n"
 )
 train_into(folder / "run", read_material(folder / "discs.toml", folder / "run"), lambda step, steps: None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,8 @@ import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, NO_ANSWER, NOT_FOUND, answering, note, say
-from facerec.cli.progress import Counter, bar
+from facerec.cli.progress import Counter as Bar
+from facerec.cli.progress import bar
 
 if TYPE_CHECKING:
     from facerec.detection.fitting import Step
@@ -61,17 +64,20 @@ def run(
     """Find things in photos, folders of photos and videos. The word `run` may be left out."""
     from facerec.detection.choosing import Choice
     from facerec.errors import BadImage
-    from facerec.finding import open_finder, table_of
+    from facerec.finding import open_finder, ready_folder, table_of
     from facerec.videos import is_video_name
 
     finder = open_finder(model, Choice(min_score, overlap))
+    if out:
+        ready_folder(out)
     rows: list[Row] = []
     unread = 0
     sources = list(sources_of(photos))
-    for path, inside in bar(sources, len(sources), "finding") if len(sources) > 1 else sources:
+    has_bars = len(sources) == 1 or any(is_video_name(path) for path, _ in sources)  # a video shows one of its own
+    for path, inside in sources if has_bars else bar(sources, len(sources), "finding"):
         try:
             if is_video_name(path):
-                rows += video(finder, path, every, out, as_json)
+                rows += video(finder, path, every, out and out / inside, as_json)
             else:
                 rows += photo(finder, path, out and out / inside, as_json)
         except BadImage as error:
@@ -83,7 +89,7 @@ def run(
 
 
 def sources_of(photos: tuple[Path, ...]) -> list[tuple[Path, Path]]:
-    """Each file, those in folders too, and its place below the folder that it was found in."""
+    """Each file, those in folders too, and its place below the folder that it was found in, which no two share."""
     from facerec import images
     from facerec.errors import InvalidInput
     from facerec.videos import is_video_name
@@ -98,21 +104,28 @@ def sources_of(photos: tuple[Path, ...]) -> list[tuple[Path, Path]]:
         if not inside:
             raise InvalidInput(f"no photo and no video in {str(path)!r}")
         found += [(each, each.relative_to(path)) for each in inside]
-    return found
+    return list(zip([each for each, _ in found], distinct([inside for _, inside in found]), strict=True))
+
+
+def distinct(places: list[Path]) -> Iterator[Path]:
+    """The places, those that came before with a number."""
+    seen: Counter[Path] = Counter()
+    for place in places:
+        seen[place] += 1
+        yield place if seen[place] == 1 else place.with_name(f"{place.stem}-{seen[place]}{place.suffix}")
 
 
 def photo(finder: Finder, path: Path, out: Path | None, as_json: bool) -> list[Row]:
     """Find in one photo, and tell."""
     from facerec import images
     from facerec.detection.framed import ANY_SIZE
-    from facerec.finding import answers_of, drawn
+    from facerec.finding import answers_of, drawn, place_for
 
     image = images.load(path, ANY_SIZE)
     found = finder(image)
     answers = answers_of(found, finder.names)
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        images.save(drawn(image, found, finder.names), out.with_suffix(".png"))
+        images.save(drawn(image, found, finder.names), place_for(out, path, images.WRITTEN, ".png"))
     say(as_json, f"{path}: {in_words(answers)}", {"file": str(path), "outcome": outcome(answers), "found": answers})
     return [(str(path), None, each) for each in answers]
 
@@ -121,20 +134,20 @@ def video(finder: Finder, path: Path, every: int, out: Path | None, as_json: boo
     """Find in every so many frames of a video, and tell of each and of the pace."""
     from contextlib import ExitStack
 
-    from facerec.finding import answers_of, drawn
+    from facerec.finding import answers_of, drawn, place_for
     from facerec.videos import Writer, facts_of, frames
 
     rows: list[Row] = []
-    facts, started, seen = facts_of(path), time.perf_counter(), 0
+    facts, started, seen, number = facts_of(path), time.perf_counter(), 0, 0
     with ExitStack() as stack:
         writer = None
-        if out:
-            target = (out / path.name).with_suffix(".mp4")
-            writer = stack.enter_context(Writer(target, facts.rate / every, facts.width, facts.height))
-        counter = stack.enter_context(Counter(path.name))
+        target = place_for(out, path, (".mp4",), ".mp4") if out else None
+        counter = stack.enter_context(Bar(path.name))
         for number, frame in frames(path, every):
             found = finder(frame)
             answers = answers_of(found, finder.names)
+            if target and not writer:
+                writer = stack.enter_context(Writer(target, facts.rate / every, frame.shape[1], frame.shape[0]))
             if writer:
                 writer(drawn(frame, found, finder.names))
             seen += 1
@@ -145,6 +158,8 @@ def video(finder: Finder, path: Path, every: int, out: Path | None, as_json: boo
             say(as_json, f"{path} frame {number}: {in_words(answers)}", answer | {"found": answers})
             rows += [(str(path), number, each) for each in answers]
     note(f"{path}: {seen} frames, {seen / (time.perf_counter() - started):.1f} frames per second")
+    if number + every < facts.frames:
+        note(f"{path} ends after frame {number} of {facts.frames}: the rest cannot be read")
     return rows
 
 
@@ -171,11 +186,11 @@ def train(config: Path, out: Path, as_json: bool) -> int:
     """
     from facerec.detection.training import read_material, train_into
 
-    with Counter("reading") as progress:
+    with Bar("reading") as progress:
         material = read_material(config, out, progress)
     for source, reason in material.refused:
         note(f"left out {source}: {reason}")
-    with Counter("training", seconds_between_lines=30) as progress:
+    with Bar("training", seconds_between_lines=30) as progress:
 
         def hear(step: Step, steps: int) -> None:
             progress(step.step, steps, step_in_words(step))
@@ -216,7 +231,7 @@ def evaluate(data: Path, model: str, min_score: float, overlap: float, out: Path
     from facerec.replacing import replacing
 
     finder = open_finder(model, Choice(MEASURING.floor, overlap, MEASURING.most))
-    with Counter("finding") as progress:
+    with Bar("finding") as progress:
         measured = measure(finder, read_annotated(data, finder.names), progress)
     for source, reason in measured.refused:
         note(f"left out {source}: {reason}")

@@ -10,10 +10,11 @@ import numpy as np
 
 from facerec.detection.choosing import USUAL, Choice
 from facerec.detection.detector import open_detector
+from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.detector import create_detector
 from facerec.records import Detections, Image
 
-FACES = "faces"
+FACES, SAFETENSORS = "faces", ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Finder:
 
 
 def open_finder(model: str = FACES, choice: Choice = USUAL) -> Finder:
-    """`faces`, `faces:DETECTOR` (as --detector of other commands has it), or a folder that was trained.
+    """`faces`, `faces:DETECTOR` (as --detector of other commands has it), a trained folder, or an R-CNN's file.
 
     A face detector has limits of its own; of the choice only the least score holds for it.
     Raises what opening a detector raises.
@@ -36,8 +37,46 @@ def open_finder(model: str = FACES, choice: Choice = USUAL) -> Finder:
     name, _, source = model.partition(":")
     if name == FACES:
         return Finder(face_finder(source or "mtcnn", choice.floor), ("face",))
+    if model.endswith(SAFETENSORS):
+        return region_finder(Path(model), choice)
     detector = open_detector(Path(model), choice)
     return Finder(detector, detector.names)
+
+
+def region_finder(path: Path, choice: Choice) -> Finder:
+    """A detector of the R-CNN family, from the one file that it is kept in; these need torch.
+
+    Raises MissingPart where there is none, DamagedFile or InvalidInput for another file.
+    """
+    kinds = metadata_of(path)
+    if "two_stage" in kinds:
+        from facerec.detection.two_stage_file import load_two_stage
+
+        return Finder(*load_two_stage(path, choice))
+    if "rcnn" in kinds:
+        from facerec.detection.rcnn_file import load_rcnn
+
+        model, names = load_rcnn(path)
+        return Finder(lambda image: at_least(model(image), choice.floor), names)
+    raise InvalidInput(f"{str(path)!r} holds no detector: give a folder that `facerec detect train` wrote, or an R-CNN")
+
+
+def at_least(found: Detections, floor: float) -> Detections:
+    """Those with a score from `floor` on."""
+    return found[found.scores >= floor]
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except FileNotFoundError as error:
+        raise MissingPart(f"no detector in {str(path)!r}") from error
+    except (OSError, SafetensorError) as error:
+        raise DamagedFile(f"{path} is no whole safetensors file ({error})") from error
 
 
 def face_finder(spec: str, floor: float) -> Callable[[Image], Detections]:

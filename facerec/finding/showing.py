@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,26 @@ def answers_of(found: Detections, names: Sequence[str]) -> list[dict[str, Any]]:
         {"name": names[label], "score": round(float(score), 4), "box": [round(float(side), 1) for side in box]}
         for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True)
     ]
+
+
+def ready_folder(path: Path) -> None:
+    """Make a folder where there is none. Raises InvalidInput where there cannot be one."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{str(path)!r} cannot be a folder: {error.strerror}") from error
+
+
+def place_for(out: Path, source: Path, endings: Collection[str], otherwise: str) -> Path:
+    """Where the drawn form of `source` goes: `out`, with another ending behind it where its own cannot be written.
+
+    Raises InvalidInput where that is the source itself.
+    """
+    place = out if out.suffix.lower() in endings else out.with_name(out.name + otherwise)
+    if place.exists() and place.samefile(source):
+        raise InvalidInput(f"what is drawn would be written over {str(source)!r}: choose another folder for --out")
+    ready_folder(place.parent)
+    return place
 
 
 def table_of(rows: Iterable[tuple[str, int | None, dict[str, Any]]], path: Path) -> None:

@@ -102,3 +102,28 @@ def test_an_evaluation_with_another_models_classes_is_refused(facerec, trained, 
     (tmp_path / "list.txt").write_text(text)
     ran = facerec("detect", "evaluate", tmp_path / "list.txt", "--model", trained / "run")
     assert ran.status == 2 and "'green'" in ran.err
+
+
+def test_nothing_is_written_over_what_was_given(facerec, trained, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        images.save(np.full((64, 64, 3), 90, np.uint8), tmp_path / folder / "x.png")
+    ran = facerec("detect", tmp_path / "a", "--model", trained / "run", "-o", tmp_path / "a")
+    assert ran.status == 2 and "written over" in ran.err
+    both = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    ran = facerec("detect", *both, "--model", trained / "run", "-o", tmp_path / "out")
+    assert ran.status in (0, 1), ran.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x-2.png", "x.png"]
+    ran = facerec("detect", both[0], "--model", trained / "run", "-o", both[1])
+    assert ran.status == 2 and "cannot be a folder" in ran.err
+
+
+def test_a_file_of_weights_that_is_no_detector(facerec, trained, photos, tmp_path):
+    (tmp_path / "short.safetensors").write_bytes(b"123")
+    for file, told in (
+        (tmp_path / "none.safetensors", "no detector"),
+        (tmp_path / "short.safetensors", "no whole safetensors"),
+        (trained / "run" / "weights.safetensors", "holds no detector"),
+    ):
+        ran = facerec("detect", photos.cat, "--model", file)
+        assert ran.status == 2 and told in ran.err, ran.err

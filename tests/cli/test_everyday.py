@@ -38,6 +38,10 @@ def test_verify_loads_neither_torch_nor_a_database(photos: Photos) -> None:
     assert loaded("verify", photos.portrait, photos.take) == []
 
 
+def test_finding_faces_loads_no_torch(photos: Photos) -> None:
+    assert loaded("detect", photos.portrait) == []
+
+
 def test_an_explanation_loads_what_draws_and_no_torch(photos: Photos, tmp_path: Path) -> None:
     assert loaded("verify", photos.portrait, photos.take, "--explain", tmp_path / "why.png") == ["matplotlib"]
 

@@ -31,12 +31,12 @@ def fmr(result: dict[str, Any]) -> str:
     split = table(
         ["target FMR", "splits that support it", "inside the interval", "above", "below", "FMR there / FMR stated"],
         [[rate(row["target_fmr"]), f"{row['supported_splits']}", percent(row["inside"]), percent(row["above"]),
-          percent(row["below"]), spread(row)] for row in halves["measured"]],
+          percent(row["below"]), spread(row)] for row in falling(halves["measured"])],
     )  # fmt: skip
     beyond = table(
-        ["extrapolated FMR", "splits", "inside the interval", "FMR there / FMR stated"],
-        [[rate(row["target_fmr"]), f"{row['supported_splits']}", percent(row["inside"]), spread(row)]
-         for row in halves["extrapolated"]],
+        ["extrapolated FMR", "splits", "inside the interval", "above", "below", "FMR there / FMR stated"],
+        [[rate(row["target_fmr"]), f"{row['supported_splits']}", percent(row["inside"]), percent(row["above"]),
+          percent(row["below"]), spread(row)] for row in falling(halves["extrapolated"])],
     )  # fmt: skip
     lfw = table(
         ["target FMR", "threshold", "interval stated", "on all of LFW",
@@ -53,7 +53,8 @@ other people.
 
 {split}
 
-Where a tail was fitted instead, below the lowest rate that the half supports:
+Where a tail was fitted instead, below the lowest rate that the half supports; at the lowest, the other half has so few
+such pairs that it often shows none, which counts as below:
 
 {beyond}
 
@@ -65,6 +66,11 @@ Calibrated on all of them, tested on LFW: other people, other pictures.
 SHOWN = (0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 2e-5, 1e-5, 5e-6, 3e-6, 2e-6, 1e-6)
 
 
+def falling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The highest rate first."""
+    return sorted(rows, key=lambda row: -float(row["target_fmr"]))
+
+
 def spread(row: dict[str, Any]) -> str:
     return f"{row['mean_ratio']:.2f} ({row['ratio_95'][0]:.2f} to {row['ratio_95'][1]:.2f})"
 
@@ -74,12 +80,15 @@ def fpir(result: dict[str, Any], picture: str) -> str:
     return f"""## Does a stated share of strangers hold, however many are enrolled?
 
 LFW's {found["people"]:,} people, enrolled from one picture each; everybody else is a stranger with one picture.
-Means of {found["draws"]} galleries of each size, with the range of 95 % of them: by the threshold that `identify`
-takes for that number, and beside it by one threshold for all sizes. Where no measured threshold keeps the target, the
-answer says so (`fpir`, the rate stated, is above `target_fpir`); after `facerec calibrate --extrapolate` the fitted
-tail goes on.
+Means of {found["draws"]} galleries of each size, with the range of all but the outermost two: by the threshold that
+`identify` takes for that number, and beside it by one threshold for all sizes. Where no measured threshold keeps the
+target, the answer says so (`fpir`, the rate stated, is above `target_fpir`); after `facerec calibrate --extrapolate`
+the fitted tail goes on.
 
 {sizes(found)}
+
+Where the answer says that it keeps the target by a measured threshold, the share named is at most
+{most_of_target(found):.2f} times the target.
 
 ![FPIR against the number of people enrolled]({picture})
 
@@ -90,6 +99,14 @@ number; all other LFW people are strangers with one picture. The encoder learned
 they are; many of them are of an age or origin that is rare in LFW, and a few of the same people.
 
 {sizes(crowd)}"""
+
+
+def most_of_target(found: dict[str, Any]) -> float:
+    """The largest measured share, in targets, where a measured threshold is said to keep it."""
+    return float(max(
+        point["ratio_to_target"] for size in found["sizes"] for point in size["points"]
+        if point["can_keep_target"] and "extrapolated" not in point["threshold_by"]
+    ))  # fmt: skip
 
 
 def sizes(found: dict[str, Any]) -> str:

@@ -29,7 +29,9 @@ def read_content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise MissingPart(f"no weights at {str(path)!r}: {error.strerror}") from error
+        raise MissingPart(
+            f"no weights at {str(path)!r} ({error.strerror}): give a .safetensors, an .npz, or a published .pth file"
+        ) from error
 
 
 def read_state(path: Path, trusted: Mapping[str, str]) -> tuple[State, dict[str, Any]]:

@@ -21,6 +21,7 @@ Result = Mapping[str, Any]
 KINDS = {"genuine": "same person", "impostor": "different people", "own": "enrolled, to their own",
          "stranger": "strangers, to the most alike"}  # fmt: skip
 STATED_FROM = 1.5e-3  # thresholds of a higher FMR are for nobody's gallery, and only crowd a plot
+LINES = 4  # thresholds whose growth is drawn
 
 
 def plots(result: Result) -> Iterator[tuple[str, bytes]]:
@@ -61,6 +62,11 @@ def _used(points: Sequence[Result]) -> list[int]:
     return strict or list(range(len(points)))[-1:]
 
 
+def _spread(places: list[int]) -> list[int]:
+    """The first, the last and some between, LINES at most: more lines hide each other's intervals."""
+    return [places[at] for at in sorted({round(at) for at in np.linspace(0, len(places) - 1, LINES)})]
+
+
 def _called(point: Result) -> str:
     return f"threshold for FMR {point['stated_fmr']:.1g}"
 
@@ -91,7 +97,7 @@ def _cmc(result: Result) -> bytes:
 
 def _fpir(result: Result) -> bytes | None:
     sizes, lines = result["sizes"], []
-    for place in _used(sizes[0]["operating_points"]):
+    for place in _spread(_used(sizes[0]["operating_points"])):
         rows = [size["operating_points"][place] for size in sizes]
         expected = np.array([row["expected_fpir"] for row in rows])
         lines += _growth(_called(rows[0]), sizes, [row["fpir"] for row in rows], expected)

@@ -75,5 +75,5 @@ def _finished(figure: Figure, axes: Axes, lines: Sequence[Growth]) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     share_ticks(axes, up=True)
-    axes.legend(frameon=False, fontsize="small")
+    figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=2)
     return figure

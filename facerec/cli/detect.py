@@ -182,8 +182,12 @@ def in_words(answers: list[dict[str, Any]]) -> str:
 def train(config: Path, out: Path, as_json: bool) -> int:
     """Train a detector on marked pictures (VOC XML, COCO JSON or a list file), as CONFIG.toml says.
 
+    With `method` in it, one of the R-CNN family: rcnn, fast_rcnn, faster_rcnn or rfcn; else a small YOLO.
+
     A run that was stopped goes on where its last checkpoint stands.
     """
+    if has_method(config):
+        return train_regions(config, out, as_json)
     from facerec.detection.training import read_material, train_into
 
     with Bar("reading") as progress:
@@ -203,6 +207,32 @@ def train(config: Path, out: Path, as_json: bool) -> int:
     answer = {"out": str(out), "learned_from": len(material.train), "left_out": len(material.refused)}
     answer |= {name: facts[name] for name in ("steps", "objects", "val_mean_ap")}
     say(as_json, f"trained {facts['steps']} steps on {len(material.train)} pictures{told}; detector in {out}", answer)
+    return FOUND
+
+
+def has_method(config: Path) -> bool:
+    """Does the file ask for one of the R-CNN family? What is wrong with it, whoever reads it whole will say."""
+    import tomllib
+
+    try:
+        return "method" in tomllib.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def train_regions(config: Path, out: Path, as_json: bool) -> int:
+    """Train or fit a detector of the R-CNN family."""
+    from facerec.detection.region_training import train_regions_into
+
+    with Counter("reading") as reading, Counter("training", seconds_between_lines=30) as progress:
+        facts, refused = train_regions_into(out, config, progress, reading)
+    for source, reason in refused:
+        note(f"left out {source}: {reason}")
+    shown = facts["val_mean_ap"]
+    told = "" if shown is None else f", mAP@0.5 {shown:.3f} on val"
+    answer = {"out": str(out), "learned_from": facts["pictures"], "left_out": len(refused)}
+    answer |= {name: facts[name] for name in ("steps", "objects", "val_mean_ap")}
+    say(as_json, f"learned from {facts['pictures']} pictures{told}; detector in {out}", answer)
     return FOUND
 
 

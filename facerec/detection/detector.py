@@ -15,6 +15,8 @@ from facerec.records import Detections, Image
 from facerec.runtime import Graph, open_graph
 
 GRAPH, WEIGHTS, CARD = "model.onnx", "weights.safetensors", "card.json"
+REGIONS = "regions.safetensors"
+"""In place of graph and weights where the detector is of the R-CNN family."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,3 +73,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise DamagedFile(f"{folder / CARD} is no card of a detector")
     return card
+
+
+def regions_of(folder: Path) -> Path:
+    """The file of a folder's R-CNN. Raises MissingPart or DamagedFile where it is not the one that the card names."""
+    read_verified(folder / REGIONS, str(read_card(folder).get("digest")))
+    return folder / REGIONS

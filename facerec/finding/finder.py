@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facerec.detection.choosing import USUAL, Choice
-from facerec.detection.detector import open_detector
+from facerec.detection.detector import open_detector, read_card, regions_of
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.detector import create_detector
 from facerec.records import Detections, Image
@@ -39,6 +39,8 @@ def open_finder(model: str = FACES, choice: Choice = USUAL) -> Finder:
         return Finder(face_finder(source or "mtcnn", choice.floor), ("face",))
     if model.endswith(SAFETENSORS):
         return region_finder(Path(model), choice)
+    if "method" in read_card(Path(model)):
+        return region_finder(regions_of(Path(model)), choice)
     detector = open_detector(Path(model), choice)
     return Finder(detector, detector.names)
 

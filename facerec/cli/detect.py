@@ -182,7 +182,7 @@ def in_words(answers: list[dict[str, Any]]) -> str:
 def train(config: Path, out: Path, as_json: bool) -> int:
     """Train a detector on marked pictures (VOC XML, COCO JSON or a list file), as CONFIG.toml says.
 
-    With `method` in it, one of the R-CNN family: rcnn, fast_rcnn, faster_rcnn or rfcn; else a small YOLO.
+    With `method` in it one of the R-CNN family: rcnn, fast_rcnn, faster_rcnn or rfcn; else a YOLO.
 
     A run that was stopped goes on where its last checkpoint stands.
     """
@@ -224,8 +224,8 @@ def train_regions(config: Path, out: Path, as_json: bool) -> int:
     """Train or fit a detector of the R-CNN family."""
     from facerec.detection.region_training import train_regions_into
 
-    with Counter("reading") as reading, Counter("training", seconds_between_lines=30) as progress:
-        facts, refused = train_regions_into(out, config, progress, reading)
+    with Bar("training", seconds_between_lines=30) as progress:
+        facts, refused = train_regions_into(out, config, progress, lambda done, of: progress(done, of, "reading"))
     for source, reason in refused:
         note(f"left out {source}: {reason}")
     shown = facts["val_mean_ap"]

@@ -127,3 +127,16 @@ def test_a_file_of_weights_that_is_no_detector(facerec, trained, photos, tmp_pat
     ):
         ran = facerec("detect", photos.cat, "--model", file)
         assert ran.status == 2 and told in ran.err, ran.err
+
+
+def test_one_of_the_r_cnn_family_is_trained_and_asked(facerec, trained, tmp_path):
+    settings = 'method = "faster_rcnn"\ntrain = "list.txt"\nsize = [64, 64]\nepochs = 0.5\nbatch = 4\n'
+    (trained / "regions.toml").write_text(settings)
+    ran = facerec("detect", "train", trained / "regions.toml", "-o", tmp_path / "regions", "--json")
+    assert ran.status == 0, ran.err
+    assert ran.answers[0]["learned_from"] == 16 and ran.answers[0]["steps"] == 2
+    ran = facerec("detect", next(trained.glob("*.png")), "--model", tmp_path / "regions", "--min-score", 0, "--json")
+    assert ran.status == 0 and ran.answers[0]["found"], ran.err
+    (trained / "regions.toml").write_text(settings.replace("faster_rcnn", "fastest_rcnn"))
+    ran = facerec("detect", "train", trained / "regions.toml", "-o", tmp_path / "other")
+    assert ran.status == 2 and "method must be one of rcnn" in ran.err

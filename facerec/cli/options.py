@@ -17,7 +17,7 @@ gallery = click.option(
 )  # fmt: skip
 detector = click.option(
     "--detector", default="mtcnn", show_default=True, metavar="NAME[:SOURCE]",
-    help="mtcnn, or yunet:FILE.onnx, or yunet:https://...#sha256=DIGEST.",
+    help="mtcnn, or facerec, or yunet:FILE.onnx, or yunet:https://...#sha256=DIGEST.",
 )  # fmt: skip
 encoder = click.option(
     "--encoder", default="default", show_default=True, metavar="NAME|DIR",

@@ -9,6 +9,7 @@ from typing import Protocol
 from facerec.digest import read_verified
 from facerec.errors import InvalidInput
 from facerec.faces.mtcnn import Mtcnn
+from facerec.faces.single_shot import open_single_shot
 from facerec.faces.yunet import YuNet
 from facerec.records import Faces, Image
 from facerec.runtime import open_graph
@@ -33,7 +34,12 @@ def yunet(source: str) -> Detector:
     return YuNet(open_graph(_weights(source)))
 
 
-DETECTORS: dict[str, Callable[[str], Detector]] = {"mtcnn": mtcnn, "yunet": yunet}
+def facerec(source: str) -> Detector:
+    """`facerec`: our own, small and fast; `facerec:FOLDER`, one that `scripts/train_face_detector` wrote."""
+    return open_single_shot(Path(source)) if source else open_single_shot()
+
+
+DETECTORS: dict[str, Callable[[str], Detector]] = {"facerec": facerec, "mtcnn": mtcnn, "yunet": yunet}
 
 
 def create_detector(spec: str = "mtcnn") -> Detector:

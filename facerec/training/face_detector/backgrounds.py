@@ -1,0 +1,66 @@
+"""Pictures without faces, from the data folder and from the packages that the tests need anyway."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facerec import images
+from facerec.errors import DamagedFile, MissingPart
+from facerec.records import Image
+
+SKIMAGE = ("brick.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png", "grass.png", "gravel.png",
+           "horse.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "page.png", "retina.jpg",
+           "rocket.jpg", "text.png")  # fmt: skip
+"""The pictures in scikit-image's wheel that show no face, not even on a coin."""
+SKLEARN = ("china.jpg", "flower.jpg")
+
+
+def of_archive(archive: Path, prefixes: Sequence[str]) -> list[Image]:
+    """The pictures of a tar file whose names begin with one of `prefixes`, in the order of their names.
+
+    Raises MissingPart or DamagedFile where the archive cannot be read.
+    """
+    try:
+        with tarfile.open(archive) as opened:
+            names = sorted(name for name in opened.getnames() if name.startswith(tuple(prefixes)))
+            members = [opened.extractfile(name) for name in names if images.is_picture_name(name)]
+            return [images.decode(member.read()) for member in members if member is not None]
+    except FileNotFoundError as error:
+        raise MissingPart(f"{archive} is missing: it holds pictures without faces") from error
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DamagedFile(f"{archive} is no whole tar file ({error}): fetch it again") from error
+
+
+def streets(data: Path, parts: Sequence[str]) -> list[Image]:
+    """CamVid's street scenes of some of train, val and test, 320x240: what a camera sees of streets, and no face in it
+    large enough to be one.
+    """
+    return of_archive(data / "camvid.tar", [f"camvid/{part}/" for part in parts])
+
+
+def cells(data: Path, held_out: bool = False) -> list[Image]:
+    """Blood cells of BCCD, round things with dark spots that are no faces: those to learn from, with ISBI's membranes,
+    or those that are held out, the last of each hundred.
+    """
+    names = [f"BCCD/JPEGImages/BloodImage_00{hundred}{ten}" for hundred in range(5) for ten in range(10)]
+    if held_out:
+        return of_archive(data / "bccd.tar", names[9::10])
+    learnt = [name for name in names if name not in names[9::10]]
+    return of_archive(data / "bccd.tar", learnt) + of_archive(data / "membrane.tar", ["membrane/train/image/"])
+
+
+def packages() -> list[Image]:
+    """Pictures of things in scikit-image's and scikit-learn's packages; none where these are not installed."""
+    found: list[Image] = []
+    try:
+        import skimage.data
+        import sklearn.datasets
+    except ImportError:
+        return found
+    folder = Path(str(skimage.data.__file__)).parent
+    found += [images.load(folder / name) for name in SKIMAGE if (folder / name).exists()]
+    return found + [np.asarray(sklearn.datasets.load_sample_image(name)) for name in SKLEARN]

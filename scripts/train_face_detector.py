@@ -10,19 +10,31 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from facerec.faces.detector import create_detector
+from facerec.faces.single_shot import PACKAGED, SingleShot, SingleShotSettings
+from facerec.faces.single_shot_export import graph_of, write_detector
+from facerec.faces.yunet import YuNet, YuNetSettings
 from facerec.learning.datasets import load_shards
+from facerec.replacing import replacing
+from facerec.runtime import open_graph
 from facerec.training.face_detector import backgrounds
-from facerec.training.face_detector.composing import Composer
+from facerec.training.face_detector.composing import Composer, Peopled
 from facerec.training.face_detector.labels import Labels, label
+from facerec.training.face_detector.loop import DetectorSettings, Training
+from facerec.training.face_detector.threshold import answers, choose
 
 SPLITS = {"train": ("train", "unlabelled"), "val": ("val",)}
+SCENES = 400
+"""Pictures that the threshold is chosen on."""
 COUNTS = {"train": 36000, "val": 3295}
 """So many crops of each, taken evenly at random: the detectors that label them need four minutes for these."""
 SEED = 7
@@ -48,20 +60,32 @@ def labelled(data: Path, out: Path, name: str) -> tuple[np.ndarray, Labels]:
     return np.load(pixels, mmap_mode="r"), Labels.load(labels)
 
 
+def peopled(data: Path, out: Path) -> list[Peopled]:
+    """Pictures of people and where their faces lie, which will be replaced."""
+    kept = out / "people.npz"
+    if not kept.exists():
+        yunet = YuNet(open_graph(data / "weights" / "yunet_n_640_640.onnx"), YuNetSettings(threshold=0.3))
+        found = backgrounds.people(data, (yunet, create_detector("mtcnn")))
+        say(f"{sum(len(heads) for _, heads in found)} faces to be replaced in {len(found)} pictures of people")
+        parts = {f"picture-{k}": picture for k, (picture, _) in enumerate(found)}
+        with replacing(kept) as fresh, fresh.open("wb") as handle:
+            np.savez(handle, **parts, **{f"heads-{k}": heads for k, (_, heads) in enumerate(found)})
+    with np.load(kept, allow_pickle=False) as stored:
+        return [(stored[f"picture-{k}"], stored[f"heads-{k}"]) for k in range(len(stored.files) // 2)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("FACEREC_DATA"), help="the data folder")
     parser.add_argument("--out", type=Path, default=Path("runs/face-detector"), help="where the stages are kept")
+    parser.add_argument("--package", type=Path, default=PACKAGED, help="where the detector goes (into the package)")
     parser.add_argument("--steps", type=int, default=9000, help="steps of training (9000)")
+    parser.add_argument("--start", type=Path, help="a checkpoint whose averaged weights are the first")
+    parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate (0.0025)")
     parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long; the same command goes on")
     given = parser.parse_args()
     if given.data is None:
         parser.error("name the data folder by --data or FACEREC_DATA")
-    import cv2
-    import torch
-
-    from facerec.training.face_detector.loop import DetectorSettings, Training
-
     start = time.monotonic()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -72,11 +96,34 @@ def main() -> None:
         backgrounds.streets(given.data, ["train", "val"]) + backgrounds.cells(given.data) + backgrounds.packages()
     )
     say(f"{len(crops)} crops, {len(faceless)} pictures without a face")
-    training = Training(DetectorSettings(steps=given.steps), Composer(crops, labels, faceless, SEED))
+    composer = Composer(crops, labels, faceless, SEED, peopled=peopled(given.data, given.out))
+    training = Training(DetectorSettings(steps=given.steps, learning_rate=given.rate), composer)
+    if given.start:
+        training.start_from(given.start)
     training.resume(given.out)
-    done = training.run(given.out, given.seconds - (time.monotonic() - start), say=say)
-    if not done:
+    if not training.run(given.out, given.seconds - (time.monotonic() - start), say):
         say("stopped; the same command goes on")
+        return
+    package(given, training, len(crops), len(faceless))
+
+
+def package(given: argparse.Namespace, training: Training, crops: int, faceless: int) -> None:
+    """The graph of the averaged weights, and a card with the threshold and what it was made from."""
+    graph, facts = graph_of(training.average)
+    people, labels = labelled(given.data, given.out, "val")
+    streets = backgrounds.streets(given.data, ["val"])
+    composer = Composer(people, labels, streets, SEED + 1, peopled=peopled(given.data, given.out))
+    detect = SingleShot(open_graph(graph), SingleShotSettings(threshold=0.05))
+    chosen = choose(answers(detect, (composer() for _ in range(SCENES))))
+    say(f"{len(graph):,} bytes, {chosen}")
+    facts |= {
+        "threshold_chosen_on": chosen._asdict(),
+        "crops": crops,
+        "faceless": faceless,
+        "training": asdict(training.settings),
+        "composing": asdict(training.composer.settings),
+    }
+    write_detector(given.package, graph, chosen.threshold, facts)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from facerec import images
 from facerec.errors import DamagedFile, MissingPart
-from facerec.records import Image
+from facerec.faces.detector import Detector
+from facerec.geometry import nms
+from facerec.records import Float32, Image
 
 SKIMAGE = ("brick.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png", "grass.png", "gravel.png",
            "horse.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "page.png", "retina.jpg",
@@ -51,6 +55,43 @@ def cells(data: Path, held_out: bool = False) -> list[Image]:
         return of_archive(data / "bccd.tar", names[9::10])
     learnt = [name for name in names if name not in names[9::10]]
     return of_archive(data / "bccd.tar", learnt) + of_archive(data / "membrane.tar", ["membrane/train/image/"])
+
+
+def people(data: Path, detectors: Sequence[Detector], every: int = 4) -> list[tuple[Image, Float32]]:
+    """Pictures of people with bodies and hands, and the landmarks of all their faces, which have to be replaced before
+    anything is learnt from them: every so many frames of the data folder's videos, and matplotlib's portrait.
+
+    A face counts where any detector sees one.
+    """
+    found = []
+    for picture in [*frames(data, every), portrait()]:
+        faces = [detector(picture) for detector in detectors]
+        boxes, scores = (np.concatenate([getattr(one, name) for one in faces]) for name in ("boxes", "scores"))
+        kept = nms(boxes, scores, 0.2)
+        found.append((picture, np.concatenate([one.landmarks for one in faces])[kept]))
+    return found
+
+
+def frames(data: Path, every: int) -> list[Image]:
+    """Every so many frames of the videos."""
+    kept: list[Image] = []
+    for path in sorted((data / "videos").glob("*.mp4")):
+        video, number = cv2.VideoCapture(str(path)), 0
+        while True:
+            there, frame = video.read()
+            if not there:
+                break
+            if number % every == 0:
+                kept.append(np.ascontiguousarray(frame[..., ::-1]))
+            number += 1
+    return kept
+
+
+def portrait() -> Image:
+    """Grace Hopper in uniform, public domain, from matplotlib's package."""
+    package = importlib.util.find_spec("matplotlib")
+    assert package is not None and package.origin is not None  # facerec itself needs it
+    return images.load(Path(package.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg")
 
 
 def packages() -> list[Image]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facerec.geometry import apply
+from facerec.geometry import apply, similarity_transform
 from facerec.images import decode
 from facerec.learning.datasets import SIDE
 from facerec.records import Float32, Image
@@ -38,6 +38,7 @@ class ComposeSettings:
     turned      share of faces at any angle up to `most`
     most        degrees
     faceless    share of pictures without a face
+    peopled     share of pictures of people whose faces are replaced, where there are such pictures
     parts       share of pictures with parts of faces that are none: skin, hair, a cheek
     covered     share of faces behind something
     drawn_out   share of faces whose crop's edge is drawn outwards and faded, of those that end in no black
@@ -49,13 +50,18 @@ class ComposeSettings:
     turned: float = 0.2
     most: float = 50.0
     faceless: float = 0.1
-    parts: float = 0.35
+    peopled: float = 0.15
+    parts: float = 0.5
     covered: float = 0.12
     drawn_out: float = 0.4
     grey: float = 0.12
     soft: float = 0.3
     jpeg: float = 0.5
     noise: float = 0.2
+
+
+Peopled = tuple[Image, Float32]
+"""A picture of people, (H, W, 3), and the landmarks of every face in it, (N, 5, 2): all will be replaced."""
 
 
 class Scene(NamedTuple):
@@ -76,17 +82,20 @@ class Composer:
 
     def __init__(
         self, crops: np.ndarray, labels: Labels, backgrounds: Sequence[Image], seed: int,
-        settings: ComposeSettings | None = None, window: int = WINDOW,
+        settings: ComposeSettings | None = None, window: int = WINDOW, peopled: Sequence[Peopled] = (),
     ):  # fmt: skip
         """With crops (N, 128, 128, 3) that all show the face that `labels` says."""
+        self.peopled = peopled
         self.crops, self.labels, self.backgrounds, self.window = crops, labels, backgrounds, window
         self.random = np.random.default_rng(seed)
         self.settings = settings or ComposeSettings()
 
     def __call__(self) -> Scene:
+        if self.peopled and self._happens(self.settings.peopled):
+            return self._among_people()
         picture = self._background()
         if self._happens(self.settings.parts):
-            for _ in range(self.random.integers(1, 4)):
+            for _ in range(self.random.integers(1, 6)):
                 self._put_part(picture)
         boxes: list[Float32] = []
         landmarks: list[Float32] = []
@@ -101,6 +110,40 @@ class Composer:
             np.array(landmarks, np.float32).reshape(-1, 5, 2),
         )
 
+    def _among_people(self) -> Scene:
+        """A part of a picture of people, all their faces replaced by others."""
+        frame, heads = self.peopled[int(self.random.integers(len(self.peopled)))]
+        side = int(np.exp(self.random.uniform(np.log(120), np.log(min(frame.shape[:2])))))
+        y, x = (int(self.random.integers(length - side + 1)) for length in frame.shape[:2])
+        cut = np.ascontiguousarray(frame[y : y + side, x : x + side])
+        picture, factor = (
+            as_image(cv2.resize(cut, (self.window, self.window), interpolation=cv2.INTER_AREA)),
+            self.window / side,
+        )
+        boxes, landmarks = [np.zeros((0, 4), np.float32)], [np.zeros((0, 5, 2), np.float32)]
+        for head in heads:
+            box, points = self._replace(picture, (head - [x, y] + 0.5) * factor - 0.5)
+            if _room(box, [], self.window) and box[2] - box[0] >= self.settings.sizes[0] * 0.8:
+                boxes.append(box[None])
+                landmarks.append(points[None])
+        scene = Scene(self._photographed(picture), np.concatenate(boxes), np.concatenate(landmarks))
+        return mirrored(scene) if self._happens(0.5) else scene
+
+    def _replace(self, picture: Image, head: np.ndarray) -> tuple[Float32, Float32]:
+        """Draw a crop's face over the one whose landmarks are `head`; its box and landmarks."""
+        row = int(self.random.integers(len(self.crops)))
+        crop, box, points = self.crops[row], self.labels.boxes[row], self.labels.landmarks[row]
+        matrix = similarity_transform(points, head)
+        oval = np.zeros((SIDE, SIDE), np.float32)
+        cv2.ellipse(oval, (SIDE // 2, SIDE // 2 + 4), (50, 60), 0, 0, 360, 1.0, -1)
+        mask = np.asarray(cv2.GaussianBlur(oval, (0, 0), 3), np.float32) * pictured(crop)
+        paste(picture, self._lit(crop), matrix, np.asarray(mask, np.float32))
+        scale, middle = np.sqrt(np.linalg.det(matrix[:, :2])), apply(matrix, (box[:2] + box[2:]) / 2)
+        half = (box[2:] - box[:2]) / 2 * scale
+        return np.concatenate([middle - half, middle + half]).astype(np.float32), apply(matrix, points).astype(
+            np.float32
+        )
+
     def _happens(self, share: float) -> bool:
         return bool(self.random.random() < share)
 
@@ -110,7 +153,7 @@ class Composer:
             return []
         least, most = np.log(self.settings.sizes)
         if self._happens(0.25):  # a group: many of nearly one size
-            one = self.random.uniform(least, np.log(50))
+            one = self.random.uniform(least, np.clip(np.log(50), least, most))
             sizes = np.exp(one + self.random.normal(0, 0.25, self.random.integers(4, 13)))
         else:
             sizes = np.exp(self.random.uniform(least, most, self.random.integers(1, 6)))
@@ -212,24 +255,26 @@ class Composer:
             window[:] = self.random.integers(0, 256, 3)
 
     def _put_part(self, picture: Image) -> None:
-        """Draw what belongs to faces and is none: a piece of a crop, its middle gone or only a corner of it left."""
-        crop = self.crops[self.random.integers(len(self.crops))]
-        if self._happens(0.35):  # the face itself blurred away: hair, ears and neck are left
-            crop = crop.copy()
-            crop[30:118, 28:100] = cv2.blur(crop[30:118, 28:100], (61, 61))
-            piece = crop
-        elif self._happens(0.35):  # in pieces that do not belong together
+        """Draw what is of people and no face: hair around nothing, pieces that do not fit, skin of any shape."""
+        crop, kind = self.crops[int(self.random.integers(len(self.crops)))], self.random.random()
+        if kind < 0.2:
+            piece = crop.copy()
+            piece[30:118, 28:100] = cv2.blur(piece[30:118, 28:100], (61, 61))
+            mask = self._mask(piece)
+        elif kind < 0.35:
             tiles = crop.reshape(4, 32, 4, 32, 3).swapaxes(1, 2).reshape(16, 32, 32, 3)
             tiles = tiles[self.random.permutation(16)]
             piece = np.ascontiguousarray(tiles.reshape(4, 4, 32, 32, 3).swapaxes(1, 2).reshape(SIDE, SIDE, 3))
+            mask = self._mask(piece)
         else:
-            side = int(self.random.integers(20, 44))
-            y, x = self.random.integers(0, SIDE - side, 2)
-            piece = cv2.resize(crop[y : y + side, x : x + side], (SIDE, SIDE))
-        scale = np.exp(self.random.uniform(np.log(0.15), np.log(1.2)))
+            side = int(self.random.integers(16, 44))
+            y, x = self.random.integers(24, 112 - side, 2)
+            piece = as_image(cv2.resize(crop[y : y + side, x : x + side], (SIDE, SIDE)))
+            mask = blob(self.random) if kind < 0.85 else self._mask(piece)
+        scale = np.exp(self.random.uniform(np.log(0.12), np.log(1.2)))
         target = self.random.uniform(0, self.window, 2)
-        matrix = about(np.full(2, SIDE / 2), target, scale, float(self.random.normal(0, 20)), 1.0)
-        paste(picture, piece, matrix, self._mask(piece))
+        angle, stretch = float(self.random.uniform(-180, 180)), float(np.exp(self.random.normal(0, 0.25)))
+        paste(picture, self._lit(piece), about(np.full(2, SIDE / 2), target, scale, angle, stretch), mask)
 
     def _photographed(self, picture: Image) -> Image:
         """The finished picture as a camera might have kept it."""
@@ -249,6 +294,16 @@ class Composer:
         return np.ascontiguousarray(picture)
 
 
+def mirrored(scene: Scene) -> Scene:
+    """The scene in a mirror."""
+    width = scene.picture.shape[1]
+    boxes = np.stack([width - scene.boxes[:, 2], scene.boxes[:, 1], width - scene.boxes[:, 0], scene.boxes[:, 3]], 1)
+    landmarks: Float32 = scene.landmarks[:, MIRRORED]
+    landmarks[..., 0] = width - 1 - landmarks[..., 0]
+    picture: Image = np.ascontiguousarray(scene.picture[:, ::-1])
+    return Scene(picture, boxes, landmarks)
+
+
 def pictured(crop: Image) -> NDArray[np.bool_]:
     """Where a crop shows its source, (128, 128): all but black areas at its edge, and what lies next to these."""
     dark = cv2.inRange(np.ascontiguousarray(crop), (0, 0, 0), (BLACK, BLACK, BLACK)) // 255
@@ -261,6 +316,17 @@ def pictured(crop: Image) -> NDArray[np.bool_]:
     if outside.sum() < 64:
         return np.ones(dark.shape, np.bool_)
     return np.asarray(cv2.dilate(outside, np.ones((7, 7), np.uint8)) == 0)
+
+
+def blob(random: np.random.Generator) -> Float32:
+    """A soft shape like a hand or an arm, (128, 128) of 0..1: some ovals that touch."""
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    x, y = 64.0, 64.0
+    for _ in range(random.integers(1, 6)):
+        axes = (int(random.uniform(8, 40)), int(random.uniform(6, 26)))
+        cv2.ellipse(mask, (int(x), int(y)), axes, float(random.uniform(0, 180)), 0, 360, 1.0, -1)
+        x, y = np.clip(np.array([x, y]) + random.normal(0, 22, 2), 30, 98)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.8, 3))), np.float32)
 
 
 def about(middle: np.ndarray, target: np.ndarray, scale: float, degrees: float, stretch: float) -> NDArray[np.float64]:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from facerec.errors import InvalidInput
+from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces.single_shot import grid
 from facerec.faces.single_shot_net import SingleShotNet
-from facerec.records import Float32, Image, Int64
+from facerec.records import Int64
 from facerec.replacing import replacing
-from facerec.training.face_detector.composing import MIRRORED, Composer, Scene
+from facerec.training.face_detector.composing import Composer, Scene, mirrored
 from facerec.training.face_detector.losses import Parts, loss
 from facerec.training.face_detector.targets import assign
 
@@ -73,7 +74,7 @@ class Batch:
 
 
 def _rows(scene: Scene, first: int) -> Int64:
-    face = assign(scene.boxes, *scene.picture.shape[:2]).face
+    face = assign(scene.boxes, *scene.picture.shape[:2])
     return np.where(face >= 0, face + first, face)
 
 
@@ -106,16 +107,6 @@ class Pool:
             self.next = (self.next + 1) % self.settings.pool
 
 
-def mirrored(scene: Scene) -> Scene:
-    """The scene in a mirror."""
-    width = scene.picture.shape[1]
-    boxes = np.stack([width - scene.boxes[:, 2], scene.boxes[:, 1], width - scene.boxes[:, 0], scene.boxes[:, 3]], 1)
-    landmarks: Float32 = scene.landmarks[:, MIRRORED]
-    landmarks[..., 0] = width - 1 - landmarks[..., 0]
-    picture: Image = np.ascontiguousarray(scene.picture[:, ::-1])
-    return Scene(picture, boxes, landmarks)
-
-
 class Training:
     """One run: net, optimiser, average and how far it is."""
 
@@ -133,9 +124,7 @@ class Training:
         self.middles, self.strides = torch.from_numpy(middles), torch.from_numpy(strides)
         self.step = 0
 
-    def run(
-        self, folder: Path, seconds: float = math.inf, every: int = 250, say: Callable[[str], None] = print
-    ) -> bool:
+    def run(self, folder: Path, seconds: float, say: Callable[[str], None], every: int = 250) -> bool:
         """Train until the last step, or for so many seconds; whether it is done. Writes a checkpoint every so often."""
         start, seen = time.monotonic(), np.zeros(3)
         while self.step < self.settings.steps and time.monotonic() - start < seconds:
@@ -182,6 +171,19 @@ class Training:
         kept["step"] = torch.tensor(self.step)
         with replacing(folder / "checkpoint.safetensors") as fresh:
             save_file({name: value.contiguous() for name, value in kept.items()}, fresh)
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Begin with the averaged weights of another run, at step 0.
+
+        Raises MissingPart where there is no such file, and DamagedFile where it is no checkpoint.
+        """
+        try:
+            self.average = _under(load_file(checkpoint), "average.")
+            self.net.load_state_dict(self.average)
+        except OSError as error:
+            raise MissingPart(f"{checkpoint} cannot be read: {error.strerror}") from error
+        except (SafetensorError, RuntimeError) as error:
+            raise DamagedFile(f"{checkpoint} is no checkpoint of a face detector: {error}") from error
 
     def resume(self, folder: Path) -> None:
         """Go on from the folder's checkpoint, where there is one; with other pictures than those seen before it."""

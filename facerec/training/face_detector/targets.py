@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,37 +12,32 @@ RANGES = {8: (0.0, 36.0), 16: (28.0, 84.0), 32: (66.0, np.inf)}
 """Stride -> sizes of the faces that its cells see, pixels (geometric mean of a box's sides); neighbours share some."""
 NEAR = 0.22
 """A cell within this share of the box's sides from its middle sees the face; the nearest always does."""
-AROUND = 0.55
+AROUND = 0.4
 """A cell further out than NEAR but within this is asked nothing about: it need neither see the face nor deny it."""
+ALMOST = 1.3
+"""Cells whose range ends within this factor of a face's size are not asked about its middle either."""
 
 
-class Targets(NamedTuple):
-    """What the cells of one picture shall say.
+def assign(boxes: Float32, height: int, width: int) -> Int64:
+    """What the cells of a picture with the faces `boxes` (N, 4) shall see: (cells,) a row, -1 none, -2 not asked.
 
-    face     (cells,)  int64  the row of the face that a cell shall see; -1 none; -2 the cell is not asked
+    N may be 0. The smaller face wins a cell.
+    Cells of a wrong size have to deny a face that they lie on, or they would see faces within faces.
     """
-
-    face: Int64
-
-
-def assign(boxes: Float32, height: int, width: int) -> Targets:
-    """Targets of the cells of a picture with the faces `boxes` (N, 4), N may be 0; the smaller face wins a cell."""
     middles, strides = grid(height, width)
     face = np.full(len(middles), -1, np.int64)
     sizes = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
-    order = np.argsort(-sizes, kind="stable")
-    for row in order:
-        near = _distance(middles, boxes[row])
-        face[(near <= AROUND) & (face == -1)] = -2
-    for row in order:
-        near = _distance(middles, boxes[row])
+    for row in np.argsort(-sizes, kind="stable"):
+        away = _distance(middles, boxes[row])
         for stride in STRIDES:
-            least, most = RANGES[stride]
+            (least, most), mine = RANGES[stride], np.flatnonzero(strides == stride)
             if least <= sizes[row] < most:
-                mine = np.flatnonzero(strides == stride)
-                face[mine[near[mine] <= NEAR]] = row
-                face[mine[near[mine].argmin()]] = row
-    return Targets(face)
+                face[mine[(away[mine] <= AROUND) & (face[mine] == -1)]] = -2
+                face[mine[away[mine] <= NEAR]] = row
+                face[mine[away[mine].argmin()]] = row
+            elif least / ALMOST <= sizes[row] < most * ALMOST:
+                face[mine[(away[mine] <= NEAR) & (face[mine] == -1)]] = -2
+    return face
 
 
 def _distance(middles: Float32, box: Float32) -> NDArray[np.float32]:

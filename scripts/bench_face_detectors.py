@@ -48,14 +48,15 @@ from facerec import images
 from facerec.faces.area import shrink
 from facerec.faces.mtcnn import Mtcnn, MtcnnSettings
 from facerec.faces.mtcnn_export import mtcnn_graphs
-from facerec.faces.single_shot import CARD, GRAPH, PACKAGED, SingleShot, SingleShotSettings
+from facerec.faces.single_shot import CARD, GRAPH, LANDMARKS, PACKAGED, SingleShot, SingleShotSettings
 from facerec.faces.yunet import YuNet, YuNetSettings
 from facerec.geometry import apply, iou, warp
 from facerec.records import Faces, Image
 from facerec.runtime import open_graph
 from facerec.training.face_detector import backgrounds
-from facerec.training.face_detector.composing import MIRRORED, Composer, ComposeSettings, about
+from facerec.training.face_detector.composing import MIRRORED, Composer, ComposeSettings
 from facerec.training.face_detector.labels import Labels
+from facerec.training.face_detector.pasting import about
 from scripts.bench_face_mesh import FaceMesh
 from tests.real_pictures import grid
 
@@ -80,7 +81,9 @@ def opened(data: Path, folder: Path, threads: int, low: bool = False, small: boo
         "mtcnn": Mtcnn(mtcnn, {name: open_graph(graph, threads) for name, graph in mtcnn_graphs().items()}),
         "yunet": YuNet(open_graph(data / "weights" / f"yunet_n_{side}_{side}.onnx", threads), yunet),
         "facerec": SingleShot(
-            open_graph(folder / GRAPH, threads), replace(ours, threshold=LOW["facerec"]) if low else ours
+            open_graph(folder / GRAPH, threads),
+            replace(ours, threshold=LOW["facerec"]) if low else ours,
+            open_graph(folder / LANDMARKS, threads),
         ),
     }
 
@@ -208,8 +211,17 @@ def run_all(detectors: dict[str, Detect], pictures: Sequence[Image]) -> dict[str
     return {name: [detect(picture) for picture in pictures] for name, detect in detectors.items()}
 
 
+def run_both(
+    sure: dict[str, Detect], low: dict[str, Detect], pictures: Sequence[Image]
+) -> tuple[dict[str, list[Faces]], dict[str, list[Faces]]]:
+    """What the detectors find as they are used, and when they only have to confirm; MTCNN's are alike."""
+    found = run_all(sure, pictures)
+    others = {name: detect for name, detect in low.items() if name != "mtcnn"}
+    return found, {"mtcnn": found["mtcnn"], **run_all(others, pictures)}
+
+
 def on_lfw(sure: dict[str, Detect], low: dict[str, Detect], pictures: list[Image]) -> Figures:
-    found, unsure = run_all(sure, pictures), run_all(low, pictures)
+    found, unsure = run_both(sure, low, pictures)
     middle = np.full(2, TILE / 2)
     wanted = {name: [[central(f, middle, 40, 45, 190)] for f in found[name]] for name in NAMES}
     return {
@@ -227,7 +239,7 @@ def on_groups(sure: dict[str, Detect], low: dict[str, Detect], pictures: list[Im
             grid(pictures[start : start + ACROSS**2], ACROSS, ACROSS, ACROSS * side, ACROSS * side)
             for start in range(0, len(pictures) - ACROSS**2 + 1, ACROSS**2)
         ]
-        found, unsure = run_all(sure, groups), run_all(low, groups)
+        found, unsure = run_both(sure, low, groups)
         wanted = {name: [tile_rows(f, ACROSS, ACROSS, side, width) for f in found[name]] for name in NAMES}
         figures[str(width)] = {
             "groups": len(groups),
@@ -322,7 +334,9 @@ def timed(detectors: dict[str, Detect], pictures: Sequence[Image], rounds: int) 
     }
 
 
-def measure(data: Path, folder: Path, val: Path, mesh: Path | None, count: int, rounds: int) -> Figures:
+def measure(
+    data: Path, folder: Path, val: Path, mesh: Path | None, count: int, rounds: int, only: list[str]
+) -> Figures:
     sure, low = opened(data, folder, 1), opened(data, folder, 1, low=True)
     pictures = lfw(data, count)
     streets = backgrounds.streets(data, ["test"])
@@ -340,6 +354,8 @@ def measure(data: Path, folder: Path, val: Path, mesh: Path | None, count: int, 
         stages["referee"] = lambda: refereed(FaceMesh(mesh), sure, pictures[:: max(len(pictures) // 1000, 1)])
     figures: Figures = {}
     for name, stage in stages.items():
+        if only and name not in only:
+            continue
         start = time.monotonic()
         figures[name] = stage()
         print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
@@ -442,16 +458,25 @@ def main() -> None:
     parser.add_argument("--mesh", type=Path, help="MediaPipe's face_landmark.tflite, the referee for landmarks")
     parser.add_argument("--pictures", type=int, default=0, help="how many of LFW's (all)")
     parser.add_argument("--rounds", type=int, default=7, help="how often each is timed (7)")
+    parser.add_argument(
+        "--only", nargs="*", default=[], choices=TITLES, help="these parts; the others stay as they are"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go (docs/results)")
     given = parser.parse_args()
     if given.data is None:
         parser.error("name the folder of real pictures by --data or FACEREC_DATA")
     words = [f"--pictures {given.pictures}"] * bool(given.pictures) + [f"--rounds {given.rounds}"]
-    figures: Figures = {
+    words += [f"--mesh {given.mesh.name}"] * bool(given.mesh)
+    digest = json.loads((given.detector / CARD).read_text())["detector_sha256"]
+    kept = given.out / "face-detectors.json"
+    before = json.loads(kept.read_text()) if given.only and kept.exists() else {}
+    if before.get("detector", digest) != digest:
+        parser.error(f"{kept} is about another detector: measure all parts")
+    figures: Figures = before | {
         "command": " ".join(["scripts/bench_face_detectors", *words]),
-        "machine": {"cores": os.cpu_count(), "load at the start": round(os.getloadavg()[0], 1)},
-        "detector": json.loads((given.detector / CARD).read_text())["digest"],
-        **measure(given.data, given.detector, given.val, given.mesh, given.pictures, given.rounds),
+        "cores": os.cpu_count(),
+        "detector": digest,
+        **measure(given.data, given.detector, given.val, given.mesh, given.pictures, given.rounds, given.only),
     }
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "face-detectors.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -16,23 +16,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from facerec.faces.detector import create_detector
 from facerec.faces.single_shot import PACKAGED, SingleShot, SingleShotSettings
-from facerec.faces.single_shot_export import graph_of, write_detector
+from facerec.faces.single_shot_export import graph_of, landmark_graph_of, write_detector
 from facerec.faces.yunet import YuNet, YuNetSettings
 from facerec.learning.datasets import load_shards
 from facerec.replacing import replacing
 from facerec.runtime import open_graph
 from facerec.training.face_detector import backgrounds
-from facerec.training.face_detector.composing import Composer, Peopled
+from facerec.training.face_detector.composing import Composer, ComposeSettings, Peopled
 from facerec.training.face_detector.labels import Labels, label
 from facerec.training.face_detector.loop import DetectorSettings, Training
+from facerec.training.face_detector.refining import Guesses, refine
 from facerec.training.face_detector.threshold import answers, choose
 
 SPLITS = {"train": ("train", "unlabelled"), "val": ("val",)}
+LANDMARK_STEPS = 1500
+"""Of the second net, 128 faces each."""
 SCENES = 400
 """Pictures that the threshold is chosen on."""
 COUNTS = {"train": 36000, "val": 3295}
@@ -53,7 +57,7 @@ def labelled(data: Path, out: Path, name: str) -> tuple[np.ndarray, Labels]:
         crops = crops[np.sort(rows)]
         say(f"{len(crops)} crops of {name}")
         yunet = create_detector(f"yunet:{data / 'weights' / 'yunet_n_640_640.onnx'}")
-        found = label(crops, (yunet, create_detector("mtcnn")))
+        found = label(crops, (create_detector("mtcnn"), yunet))
         say(f"{found.sure.mean():.1%} of them are seen alike by both detectors")
         np.save(pixels, crops[found.sure], allow_pickle=False)
         found[found.sure].save(labels)
@@ -65,7 +69,7 @@ def peopled(data: Path, out: Path) -> list[Peopled]:
     kept = out / "people.npz"
     if not kept.exists():
         yunet = YuNet(open_graph(data / "weights" / "yunet_n_640_640.onnx"), YuNetSettings(threshold=0.3))
-        found = backgrounds.people(data, (yunet, create_detector("mtcnn")))
+        found = backgrounds.people(data, (create_detector("mtcnn"), yunet))
         say(f"{sum(len(heads) for _, heads in found)} faces to be replaced in {len(found)} pictures of people")
         parts = {f"picture-{k}": picture for k, (picture, _) in enumerate(found)}
         with replacing(kept) as fresh, fresh.open("wb") as handle:
@@ -79,7 +83,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("FACEREC_DATA"), help="the data folder")
     parser.add_argument("--out", type=Path, default=Path("runs/face-detector"), help="where the stages are kept")
     parser.add_argument("--package", type=Path, default=PACKAGED, help="where the detector goes (into the package)")
-    parser.add_argument("--steps", type=int, default=9000, help="steps of training (9000)")
+    parser.add_argument("--steps", type=int, default=4800, help="steps of training (4800)")
     parser.add_argument("--start", type=Path, help="a checkpoint whose averaged weights are the first")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate (0.0025)")
     parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long; the same command goes on")
@@ -104,26 +108,40 @@ def main() -> None:
     if not training.run(given.out, given.seconds - (time.monotonic() - start), say):
         say("stopped; the same command goes on")
         return
-    package(given, training, len(crops), len(faceless))
+    package(given, training, refined(given.out, crops, labels), len(faceless))
 
 
-def package(given: argparse.Namespace, training: Training, crops: int, faceless: int) -> None:
+def refined(out: Path, crops: np.ndarray, labels: Labels) -> dict[str, torch.Tensor]:
+    """The weights of the net that places landmarks again."""
+    kept = out / "landmarks.safetensors"
+    if not kept.exists():
+        weights = refine(Guesses(crops, labels, SEED + 2), LANDMARK_STEPS, say)
+        with replacing(kept) as fresh:
+            save_file(weights, fresh)
+    return load_file(kept)
+
+
+def package(
+    given: argparse.Namespace, training: Training, second: dict[str, torch.Tensor], faceless: int
+) -> None:  # fmt: skip
     """The graph of the averaged weights, and a card with the threshold and what it was made from."""
     graph, facts = graph_of(training.average)
+    small, small_facts = landmark_graph_of(second)
     people, labels = labelled(given.data, given.out, "val")
     streets = backgrounds.streets(given.data, ["val"])
-    composer = Composer(people, labels, streets, SEED + 1, peopled=peopled(given.data, given.out))
+    composer = Composer(people, labels, streets, SEED + 1, ComposeSettings(sizes=(12.0, 190.0), parts=0.35))
     detect = SingleShot(open_graph(graph), SingleShotSettings(threshold=0.05))
     chosen = choose(answers(detect, (composer() for _ in range(SCENES))))
-    say(f"{len(graph):,} bytes, {chosen}")
+    say(f"{len(graph):,} and {len(small):,} bytes, {chosen}")
     facts |= {
+        "landmarks": small_facts | {"steps": LANDMARK_STEPS},
         "threshold_chosen_on": chosen._asdict(),
-        "crops": crops,
+        "crops": len(training.composer.crops),
         "faceless": faceless,
         "training": asdict(training.settings),
         "composing": asdict(training.composer.settings),
     }
-    write_detector(given.package, graph, chosen.threshold, facts)
+    write_detector(given.package, graph, small, chosen.threshold, facts)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 At strides 8, 16 and 32 every cell says how sure it is to see a face, and where the box and the landmarks lie. The net
 knows faces of about 10 to 200 pixels; larger ones are found in a copy of a third of the size, and in a third of that.
-Cells that see the same face agree only nearly: box and landmarks are their mean, weighted by their scores.
+Cells that see the same face agree only nearly: box and landmarks are their mean, weighted by their scores. A second
+net, much smaller, looks at each face once more, turned upright by these landmarks, and corrects them.
 """
 
 from __future__ import annotations
@@ -16,16 +17,24 @@ import numpy as np
 
 from facerec.digest import read_verified
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
+from facerec.faces import align
 from facerec.faces.area import shrink
 from facerec.faces.reduced import detect_within
-from facerec.geometry import iou, nms
+from facerec.geometry import apply, invert, iou, nms, similarity_transform, warp
 from facerec.records import Faces, Float32, Image
 from facerec.runtime import open_graph
 
 PACKAGED = Path(__file__).parent / "weights" / "detector"
-GRAPH, CARD = "detector.onnx", "card.json"
-"""What lies in a detector's folder."""
 
+GRAPH, LANDMARKS, CARD = "detector.onnx", "landmarks.onnx", "card.json"
+"""What lies in a detector's folder."""
+FACE = 64
+"""Side of the square in which landmarks are placed again, pixels."""
+PLACES: Float32 = (align.TEMPLATE - np.array([56, 71], np.float32)) * np.float32(0.65) + np.float32((FACE - 1) / 2)
+"""(5, 2) x y: where the first guess is brought to in that square; the encoder's face at 0.65 of its size."""
+BATCH = 32
+"""Faces that are looked at again together."""
+Opened = Callable[[np.ndarray], list[np.ndarray]]
 STRIDES = (8, 16, 32)
 NUMBERS = 15
 """What a cell says: its score, 4 numbers of the box, 10 of the landmarks."""
@@ -43,13 +52,15 @@ class SingleShotSettings:
 
     threshold  lowest score of a face, 0..1; the packaged one is chosen where false finds are rare, see its card
     overlap    of two boxes over their union, above which the worse is dropped
+    within     of two boxes over the smaller one, above which the worse is dropped: no face lies on another's cheek
     voting     of two boxes over their union, above which both see the same face and are averaged
     long_side  a picture with a longer side is reduced to this before detection, pixels
     """
 
     threshold: float = 0.5
     overlap: float = 0.4
-    voting: float = 0.6
+    within: float = 0.6
+    voting: float = 0.75
     long_side: int = 1920
 
     def __post_init__(self) -> None:
@@ -60,11 +71,13 @@ class SingleShotSettings:
 class SingleShot:
     """The detector, ready: call it with a picture."""
 
-    def __init__(
-        self, cells: Callable[[np.ndarray], list[np.ndarray]], settings: SingleShotSettings | None = None
-    ):  # fmt: skip
-        """With the opened graph: (1, H, W, 3) uint8, sides multiples of 32 -> [(1, cells, 15) float32]."""
-        self._cells = cells
+    def __init__(self, cells: Opened, settings: SingleShotSettings | None = None, shifts: Opened | None = None):
+        """With the opened graphs.
+
+        cells   (1, H, W, 3) uint8, sides multiples of 32 -> [(1, cells, 15) float32]
+        shifts  (N, 64, 64, 3) uint8 -> [(N, 5, 2) float32]; without, landmarks stay as the cells have them
+        """
+        self._cells, self._shifts = cells, shifts
         self._settings = settings or SingleShotSettings()
 
     def __call__(self, image: Image) -> Faces:
@@ -79,7 +92,8 @@ class SingleShot:
             if max(height, width) // factor >= LEAST:
                 small = shrink(image, max(height // factor, 1), max(width // factor, 1))
                 seen.append(enlarged(self._seen(small), width / small.shape[1], height / small.shape[0]))
-        return merged(joined(seen), self._settings.overlap, self._settings.voting)
+        faces = merged(joined(seen), self._settings)
+        return corrected(image, faces, self._shifts) if self._shifts and len(faces) else faces
 
     def _seen(self, image: Image) -> Faces:
         """What the cells see in one copy, before any of it is dropped."""
@@ -87,6 +101,17 @@ class SingleShot:
         framed = np.zeros((1, height, width, 3), np.uint8)
         framed[0, : image.shape[0], : image.shape[1]] = image
         return decode(self._cells(framed)[0][0], height, width, self._settings.threshold)
+
+
+def corrected(image: Image, faces: Faces, shifts: Opened) -> Faces:
+    """The same faces with their landmarks placed again, N > 0."""
+    matrices = [similarity_transform(points, PLACES) for points in faces.landmarks]
+    squares = np.stack([warp(image, matrix, (FACE, FACE)) for matrix in matrices])
+    places = (
+        PLACES + np.concatenate([shifts(squares[at : at + BATCH])[0] for at in range(0, len(squares), BATCH)]) * FACE
+    )
+    landmarks = np.stack([apply(invert(matrix), place) for matrix, place in zip(matrices, places, strict=True)])
+    return Faces(faces.boxes, landmarks.astype(np.float32), faces.scores)
 
 
 def open_single_shot(folder: Path = PACKAGED, threads: int | None = None) -> SingleShot:
@@ -97,12 +122,17 @@ def open_single_shot(folder: Path = PACKAGED, threads: int | None = None) -> Sin
     path = folder / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        digest, settings = str(card["digest"]), SingleShotSettings(threshold=float(card["threshold"]))
+        digests = {name: str(card[f"{name}_sha256"]) for name in ("detector", "landmarks")}
+        settings = SingleShotSettings(threshold=float(card["threshold"]))
     except OSError as error:
         raise MissingPart(f"no face detector in {folder}: scripts/train_face_detector makes one") from error
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedFile(f"{path} is no face detector's card: {error!r}") from error
-    return SingleShot(open_graph(read_verified(folder / GRAPH, digest), threads), settings)
+    cells, shifts = (
+        open_graph(read_verified(folder / file, digests[name]), threads)
+        for name, file in (("detector", GRAPH), ("landmarks", LANDMARKS))
+    )
+    return SingleShot(cells, settings, shifts)
 
 
 def enlarged(faces: Faces, across: float, down: float) -> Faces:
@@ -143,13 +173,14 @@ def joined(parts: list[Faces]) -> Faces:
     return Faces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def merged(faces: Faces, overlap: float, voting: float) -> Faces:
+def merged(faces: Faces, settings: SingleShotSettings) -> Faces:
     """One face for all cells that see it: the best of those that overlap, with the mean box and landmarks of them all.
 
     The score is the best one's; the mean is weighted by the scores.
     """
-    kept = nms(faces.boxes, faces.scores, overlap)
-    weights = (iou(faces.boxes[kept], faces.boxes) >= voting) * faces.scores
+    kept = nms(faces.boxes, faces.scores, settings.overlap)
+    kept = kept[nms(faces.boxes[kept], faces.scores[kept], settings.within, over="min")]
+    weights = (iou(faces.boxes[kept], faces.boxes) >= settings.voting) * faces.scores
     weights[np.arange(len(kept)), kept] = faces.scores[kept]  # a box without an area overlaps nothing, not even itself
     weights = weights / weights.sum(axis=1, keepdims=True)
     boxes = weights @ faces.boxes

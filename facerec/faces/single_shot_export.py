@@ -1,21 +1,24 @@
-"""A trained face detector becomes a folder: a graph that takes pixels, and a card with its digest and threshold."""
+"""A trained face detector becomes a folder: two graphs that take pixels, and a card with digests and threshold."""
 
 from __future__ import annotations
 
 import io
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from torch import nn
 
 from facerec.digest import sha256
 from facerec.errors import DamagedFile, InvalidInput
 from facerec.faces.encoder_export import OPSET, halve, rounded
-from facerec.faces.single_shot import CARD, GRAPH
+from facerec.faces.landmark_net import LandmarkNet, PixelsToLandmarks
+from facerec.faces.single_shot import CARD, FACE, GRAPH, LANDMARKS
 from facerec.faces.single_shot_net import PixelsToCells, SingleShotNet
 from facerec.records import Float32, Image
 from facerec.replacing import replacing
@@ -37,24 +40,30 @@ def grainy(seed: int = 0) -> Image:
     return picture
 
 
-def to_graph(module: PixelsToCells) -> onnx.ModelProto:
-    """Trace the module with torch's older exporter; the picture's sides stay free."""
+FREE = {
+    "cells": {"pixels": {1: "height", 2: "width"}, "cells": {1: "cells"}},
+    "shifts": {"pixels": {0: "N"}, "shifts": {0: "N"}},
+}
+"""What a graph returns -> the axes that may have any length."""
+
+
+def to_graph(module: nn.Module, example: Image, returns: str) -> onnx.ModelProto:
+    """Trace the module with torch's older exporter."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the newer exporter wants one more package
         torch.onnx.export(
-            module, (torch.from_numpy(grainy()[None]),), buffer, dynamo=False, opset_version=OPSET,  # type: ignore[arg-type]
+            module, (torch.from_numpy(example[None]),), buffer, dynamo=False, opset_version=OPSET,  # type: ignore[arg-type]
             training=torch.onnx.TrainingMode.PRESERVE,
-            input_names=["pixels"], output_names=["cells"],
-            dynamic_axes={"pixels": {1: "height", 2: "width"}, "cells": {1: "cells"}},
+            input_names=["pixels"], output_names=[returns], dynamic_axes=FREE[returns],
         )  # fmt: skip
     return onnx.load_from_string(buffer.getvalue())
 
 
-def require_agreement(module: PixelsToCells, graph: bytes) -> float:
-    """The largest difference between torch and the graph on test pictures. Raises DamagedFile above AGREEMENT."""
+def require_agreement(module: nn.Module, graph: bytes, pictures: Sequence[Image]) -> float:
+    """The largest difference between torch and the graph on some pictures. Raises DamagedFile above AGREEMENT."""
     opened, worst = open_graph(graph), 0.0
-    for picture in (grainy(1), grainy(2)[:64, :96]):
+    for picture in pictures:
         with torch.no_grad():
             expected: Float32 = module(torch.from_numpy(picture[None].copy())).numpy()
         worst = max(worst, float(np.abs(opened(picture[None])[0] - expected).max()))
@@ -64,26 +73,39 @@ def require_agreement(module: PixelsToCells, graph: bytes) -> float:
 
 
 def graph_of(weights: dict[str, torch.Tensor]) -> tuple[bytes, dict[str, Any]]:
-    """The graph of a net's weights, and what the card says of it.
-
-    Raises InvalidInput where it is larger than a packaged detector may be, and DamagedFile where it does not compute
-    what torch does.
-    """
+    """The detector's graph, and what the card says of it. Raises DamagedFile unless it computes what torch does."""
     net = SingleShotNet()
     net.load_state_dict(weights)
     net.load_state_dict(rounded(net))
-    module = PixelsToCells(net).eval()
-    graph = halve(to_graph(module)).SerializeToString()
-    if len(graph) > LARGEST:
-        raise InvalidInput(f"the graph has {len(graph):,} bytes; a packaged detector has {LARGEST:,} at most")
-    parameters = sum(parameter.numel() for parameter in net.parameters())
-    return graph, {"parameters": parameters, "difference_from_torch": require_agreement(module, graph)}
+    return _exported(PixelsToCells(net), "cells", [grainy(1), grainy(2)[:64, :96]])
 
 
-def write_detector(folder: Path, graph: bytes, threshold: float, facts: dict[str, Any]) -> None:
-    """Write a detector's folder, the card last: a reader never finds a card before what it describes."""
-    card = {"schema": 1, "digest": sha256(graph), "bytes": len(graph), "threshold": threshold}
-    with replacing(folder / GRAPH) as fresh:
-        fresh.write_bytes(graph)
+def landmark_graph_of(weights: dict[str, torch.Tensor]) -> tuple[bytes, dict[str, Any]]:
+    """The same of the net that places landmarks again."""
+    net = LandmarkNet()
+    net.load_state_dict(weights)
+    net.load_state_dict(rounded(net))
+    return _exported(PixelsToLandmarks(net), "shifts", [grainy(1)[:FACE, :FACE], grainy(2)[-FACE:, -FACE:]])
+
+
+def _exported(module: nn.Module, returns: str, pictures: list[Image]) -> tuple[bytes, dict[str, Any]]:
+    graph = halve(to_graph(module.eval(), pictures[0], returns)).SerializeToString()
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return graph, {"parameters": parameters, "difference_from_torch": require_agreement(module, graph, pictures)}
+
+
+def write_detector(folder: Path, detector: bytes, landmarks: bytes, threshold: float, facts: dict[str, Any]) -> None:
+    """Write a detector's folder, the card last: a reader never finds a card before what it describes.
+
+    Raises InvalidInput where both graphs together are larger than a packaged detector may be.
+    """
+    size = len(detector) + len(landmarks)
+    if size > LARGEST:
+        raise InvalidInput(f"the graphs have {size:,} bytes; a packaged detector has {LARGEST:,} at most")
+    digests = {"detector_sha256": sha256(detector), "landmarks_sha256": sha256(landmarks)}
+    card = {"schema": 1, **digests, "bytes": size, "threshold": threshold}
+    for name, graph in ((GRAPH, detector), (LANDMARKS, landmarks)):
+        with replacing(folder / name) as fresh:
+            fresh.write_bytes(graph)
     with replacing(folder / CARD) as fresh:
         fresh.write_text(json.dumps(card | facts, indent=2) + "\n", encoding="utf-8")

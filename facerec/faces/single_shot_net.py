@@ -52,7 +52,8 @@ class SingleShotNet(nn.Module):
         self.sixteen = nn.Sequential(Block(eight, sixteen, 2), Residual(sixteen))
         self.thirty_two = nn.Sequential(Block(sixteen, thirty_two, 2), Residual(thirty_two))
         self.sideways = nn.ModuleList(nn.Conv2d(width, eight, 1) for width in widths[2:])
-        self.head = Block(eight, eight)
+        self.head = nn.Conv2d(eight, eight, 3, 1, 1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(eight) for _ in range(3))  # one for all would mix three statistics
         self.read = nn.Conv2d(eight, NUMBERS, 1)
         nn.init.normal_(self.read.weight, std=0.01)
         self.read.bias = nn.Parameter(torch.tensor([BEFORE] + [0.0] * (NUMBERS - 1)))
@@ -64,7 +65,8 @@ class SingleShotNet(nn.Module):
         levels = [side(level) for side, level in zip(self.sideways, levels, strict=True)]
         levels[1] = levels[1] + nn.functional.interpolate(levels[2], scale_factor=2.0, mode="nearest")
         levels[0] = levels[0] + nn.functional.interpolate(levels[1], scale_factor=2.0, mode="nearest")
-        return torch.cat([self.read(self.head(level)).flatten(2) for level in levels], dim=2).transpose(1, 2)
+        seen = [norm(self.head(level)).relu() for norm, level in zip(self.norms, levels, strict=True)]
+        return torch.cat([self.read(level).flatten(2) for level in seen], dim=2).transpose(1, 2)
 
 
 class PixelsToCells(nn.Module):

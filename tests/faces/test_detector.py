@@ -23,12 +23,12 @@ def yunet_file(data):
 
 def test_the_default_is_mtcnn():
     assert isinstance(create_detector(), Mtcnn)
-    assert set(DETECTORS) == {"mtcnn", "yunet"}
+    assert set(DETECTORS) == {"facerec", "mtcnn", "yunet"}
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_detector_keeps_the_contract(name, data, portrait):
-    source = {"mtcnn": "", "yunet": f":{data / 'weights' / 'yunet_n_640_640.onnx'}"}[name]
+    source = {"facerec": "", "mtcnn": "", "yunet": f":{data / 'weights' / 'yunet_n_640_640.onnx'}"}[name]
     detect = create_detector(name + source)
     for picture in (portrait, portrait[::2, ::3], portrait[:1, :1], BLANK, portrait.repeat(5, axis=0)):
         faces = detect(picture)
@@ -56,8 +56,8 @@ def test_yunet_by_address(yunet_file, tmp_path, monkeypatch, portrait):
 @pytest.mark.parametrize(
     ("spec", "error", "hint"),
     [
-        ("", InvalidInput, "known: mtcnn, yunet"),
-        ("retina", InvalidInput, "known: mtcnn, yunet"),
+        ("", InvalidInput, "known: facerec, mtcnn, yunet"),
+        ("retina", InvalidInput, "known: facerec, mtcnn, yunet"),
         ("mtcnn:file.onnx", InvalidInput, "takes nothing"),
         ("yunet", InvalidInput, "yunet:FILE.onnx"),
         ("yunet:", InvalidInput, "yunet:FILE.onnx"),

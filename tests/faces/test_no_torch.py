@@ -7,13 +7,14 @@ import sys
 
 import pytest
 
-MODULES = ["align", "choice", "detector", "mtcnn", "mtcnn_export", "quality", "yunet"]
+MODULES = ["align", "choice", "detector", "mtcnn", "mtcnn_export", "quality", "single_shot", "yunet"]
 HEAVY = {"torch", "onnx", "scipy", "cv2", "facenet_pytorch"}
 DETECT = """
 import sys
 import numpy as np
 from facerec.faces.detector import create_detector
-create_detector("mtcnn")(np.full((60, 60, 3), 128, np.uint8))
+for name in ("mtcnn", "facerec"):
+    create_detector(name)(np.full((60, 60, 3), 128, np.uint8))
 assert "torch" not in sys.modules, "torch was imported"
 """
 

@@ -18,21 +18,27 @@ from facerec.faces.mtcnn import Mtcnn
 from facerec.faces.single_shot import (
     CARD,
     GRAPH,
+    LANDMARKS,
     NUMBERS,
     PACKAGED,
+    PLACES,
     STRIDES,
     SingleShot,
     SingleShotSettings,
+    corrected,
     decode,
     grid,
     merged,
     open_single_shot,
 )
-from facerec.geometry import iou
+from facerec.geometry import apply, iou, similarity_transform
 from facerec.records import Faces, Image
 
 RNG = np.random.default_rng(5)
 Cells = Callable[[np.ndarray], list[np.ndarray]]
+
+
+SETTINGS = SingleShotSettings(overlap=0.2, voting=0.6)
 
 
 def cells_of(height: int, width: int) -> int:
@@ -95,25 +101,33 @@ def test_decoding_agrees_with_the_slow_way(size: tuple[int, int]) -> None:
 def test_cells_that_see_the_same_face_are_averaged_by_their_scores() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [40, 0, 50, 10], [6, 0, 16, 10]], np.float32)
     landmarks = np.repeat(boxes[:, None, :2], 5, axis=1)
-    faces = merged(Faces(boxes, landmarks, np.float32([0.9, 0.3, 0.8, 0.5])), overlap=0.2, voting=0.6)
+    faces = merged(Faces(boxes, landmarks, np.float32([0.9, 0.3, 0.8, 0.5])), SETTINGS)
     np.testing.assert_allclose(faces.boxes, [[0.25, 0, 10.25, 10], [40, 0, 50, 10]], rtol=1e-6)
     np.testing.assert_allclose(faces.landmarks[:, 0], [[0.25, 0], [40, 0]], atol=1e-6)
     np.testing.assert_allclose(faces.scores, [0.9, 0.8])
 
 
 def test_of_no_faces_and_of_flat_boxes_nothing_breaks() -> None:
-    assert len(merged(Faces.none(), 0.4, 0.6)) == 0
+    assert len(merged(Faces.none(), SETTINGS)) == 0
     flat = Faces(np.zeros((2, 4), np.float32), np.zeros((2, 5, 2), np.float32), np.float32([0.5, 0.6]))
-    assert np.isfinite(merged(flat, 0.4, 0.6).boxes).all()
+    assert np.isfinite(merged(flat, SETTINGS).boxes).all()
 
 
-def test_a_large_picture_is_looked_at_in_reduced_copies_too() -> None:
+def test_a_face_on_anothers_cheek_is_dropped() -> None:
+    boxes = np.float32([[0, 0, 40, 40], [22, 10, 38, 26], [30, 10, 70, 50]])
+    faces = Faces(boxes, np.zeros((3, 5, 2), np.float32), np.float32([0.9, 0.8, 0.7]))
+    assert merged(faces, SETTINGS).scores.tolist() == pytest.approx([0.9, 0.7])
+
+
+def test_a_large_face_is_found_in_the_smallest_copy_and_mapped_back() -> None:
     seen: list[np.ndarray] = []
-    faces = SingleShot(one_face(0.9, 0, seen))(np.full((300, 900, 3), 7, np.uint8))
+    sees, blind = one_face(0.9, 0, seen), one_face(0.0, 0, seen)
+    detect = SingleShot(lambda pixels: (sees if pixels.shape[1] == 64 else blind)(pixels))
+    faces = detect(np.full((300, 900, 3), 7, np.uint8))
     assert [part.shape[1:3] for part in seen] == [(320, 928), (128, 320), (64, 128)]
     assert not seen[0][0, 300:].any() and not seen[0][0, :, 900:].any()
-    np.testing.assert_allclose(sorted(np.diff(faces.boxes[:, ::2])[:, 0]), [24, 72, 217.1], rtol=0.01)
-    assert faces.landmarks[:, 0, 0].max() == pytest.approx(3.5 * 9 + 4, rel=0.02)  # the middle of a pixel of the copy
+    np.testing.assert_allclose(faces.boxes, [[-8.5 * 9, -8.5 * 300 / 33, 15.5 * 9, 15.5 * 300 / 33]], rtol=1e-5)
+    assert faces.landmarks[0, 0, 0] == pytest.approx(3.5 * 9 + 4)  # the middle of a pixel of the copy
 
 
 def test_nothing_below_the_threshold() -> None:
@@ -126,12 +140,24 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> Non
         SingleShotSettings(**wrong)  # type: ignore[arg-type]
 
 
+def test_landmarks_are_placed_again_in_the_upright_face() -> None:
+    picture = np.zeros((200, 200, 3), np.uint8)
+    turn = similarity_transform(PLACES, PLACES @ np.array([[0, 2], [-2, 0]]) + 180)  # by 90 degrees, twice as large
+    guess = apply(turn, PLACES).astype(np.float32)[None]
+    faces = Faces(np.float32([[0, 0, 9, 9]]), guess, np.float32([0.7]))
+    shifts = np.zeros((1, 5, 2), np.float32)
+    shifts[0, 2] = [0.25, 0]  # the nose a quarter of the square to the right
+    moved = corrected(picture, faces, lambda squares: [shifts[: len(squares)]])
+    np.testing.assert_allclose(moved.landmarks[0, [0, 1, 3, 4]], guess[0, [0, 1, 3, 4]], atol=1e-3)
+    np.testing.assert_allclose(moved.landmarks[0, 2], guess[0, 2] + [0, 32], atol=1e-3)
+
+
 def test_the_packaged_detector_is_what_its_card_says_and_small() -> None:
     card = json.loads((PACKAGED / CARD).read_text())
-    content = (PACKAGED / GRAPH).read_bytes()
-    assert sha256(content) == card["digest"] and len(content) == card["bytes"]
+    for name, file in (("detector", GRAPH), ("landmarks", LANDMARKS)):
+        assert sha256((PACKAGED / file).read_bytes()) == card[f"{name}_sha256"]
+        assert card[f"{name}_sha256"] in (PACKAGED / "README.md").read_text()
     assert sum(path.stat().st_size for path in PACKAGED.iterdir()) <= 1_000_000
-    assert card["digest"] in (PACKAGED / "README.md").read_text()
 
 
 def test_it_finds_the_face_in_a_portrait_where_mtcnn_does(portrait: Image, mtcnn: Mtcnn) -> None:
@@ -171,7 +197,7 @@ def test_a_folder_that_is_none_is_explained(tmp_path: Path) -> None:
     (tmp_path / "own" / GRAPH).write_bytes(b"")
     with pytest.raises(DamagedFile, match="sha256"):
         open_single_shot(tmp_path / "own")
-    for content in ("{}", "no json", '{"digest": "0", "threshold": 2}', "[]"):
+    for content in ("{}", "no json", '{"detector_sha256": "0", "landmarks_sha256": "0", "threshold": 2}', "[]"):
         (tmp_path / "own" / CARD).write_text(content)
         with pytest.raises((DamagedFile, InvalidInput)):
             open_single_shot(tmp_path / "own")

@@ -7,10 +7,9 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from facerec import images
+from facerec import images, videos
 from facerec.errors import DamagedFile, MissingPart
 from facerec.faces.detector import Detector
 from facerec.geometry import nms
@@ -74,17 +73,8 @@ def people(data: Path, detectors: Sequence[Detector], every: int = 4) -> list[tu
 
 def frames(data: Path, every: int) -> list[Image]:
     """Every so many frames of the videos."""
-    kept: list[Image] = []
-    for path in sorted((data / "videos").glob("*.mp4")):
-        video, number = cv2.VideoCapture(str(path)), 0
-        while True:
-            there, frame = video.read()
-            if not there:
-                break
-            if number % every == 0:
-                kept.append(np.ascontiguousarray(frame[..., ::-1]))
-            number += 1
-    return kept
+    videos_at_hand = sorted((data / "videos").glob("*.mp4"))
+    return [frame for path in videos_at_hand for _, frame in videos.frames(path, every)]
 
 
 def portrait() -> Image:

@@ -62,11 +62,13 @@ class Labels:
 def label(
     crops: np.ndarray, detectors: tuple[Detector, Detector], progress: Callable[[int, int], None] | None = None
 ) -> Labels:
-    """Label crops (N, 128, 128, 3) by the mean of two detectors where they agree; elsewhere a crop is not `sure`."""
+    """Label crops (N, 128, 128, 3): the mean of two detectors' boxes, and the first one's landmarks.
+
+    A crop is `sure` where the two agree.
+    """
     found = [_found(crops, detector, (place, len(detectors)), progress) for place, detector in enumerate(detectors)]
     (boxes, landmarks), (others, points) = found
-    half = np.float32(0.5)
-    return Labels((boxes + others) * half, (landmarks + points) * half, agree(landmarks, points))
+    return Labels((boxes + others) * np.float32(0.5), landmarks, agree(landmarks, points))
 
 
 def agree(first: Float32, second: Float32) -> NDArray[np.bool_]:

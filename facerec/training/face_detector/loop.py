@@ -124,7 +124,7 @@ class Training:
         self.middles, self.strides = torch.from_numpy(middles), torch.from_numpy(strides)
         self.step = 0
 
-    def run(self, folder: Path, seconds: float, say: Callable[[str], None], every: int = 250) -> bool:
+    def run(self, folder: Path, seconds: float, say: Callable[[str], None], every: int = 100) -> bool:
         """Train until the last step, or for so many seconds; whether it is done. Writes a checkpoint every so often."""
         start, seen = time.monotonic(), np.zeros(3)
         while self.step < self.settings.steps and time.monotonic() - start < seconds:

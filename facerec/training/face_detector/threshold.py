@@ -14,7 +14,7 @@ from facerec.training.face_detector.composing import Scene
 
 OVERLAP = 0.35
 """A face counts as found when a box has this overlap with its own."""
-FALSE = 0.02
+FALSE = 0.0025
 """False finds a picture that the chosen threshold lets through."""
 
 

@@ -10,15 +10,9 @@ pytest.importorskip("cv2")
 from facerec.faces.golden import draw_face
 from facerec.geometry import apply
 from facerec.records import Faces, Image
-from facerec.training.face_detector.composing import (
-    Composer,
-    ComposeSettings,
-    about,
-    drawn_out,
-    paste,
-    pictured,
-)
+from facerec.training.face_detector.composing import Composer, ComposeSettings
 from facerec.training.face_detector.labels import CELL, TEMPLATE, Labels, corner, label, sheet
+from facerec.training.face_detector.pasting import about, drawn_out, paste, pictured
 
 PLAIN = {"faceless": 0.0, "parts": 0.0, "covered": 0.0, "grey": 0.0, "soft": 0.0, "jpeg": 0.0, "noise": 0.0}
 GREY = [np.full((300, 300, 3), 90, np.uint8)]
@@ -126,11 +120,12 @@ class Knows:
         return Faces(boxes, points, np.linspace(1, 0.9, self.places, dtype=np.float32))
 
 
-def test_labels_are_the_mean_of_two_detectors_where_they_agree() -> None:
+def test_labels_are_what_two_detectors_agree_on() -> None:
     crops = np.zeros((19, 128, 128, 3), np.uint8)
     found = label(crops, (Knows(0, 16), Knows(2, 16)))
     assert found.sure.all()
-    np.testing.assert_allclose(found.landmarks, np.tile(TEMPLATE + 1, (19, 1, 1)), atol=1e-4)
+    np.testing.assert_allclose(found.landmarks, np.tile(TEMPLATE, (19, 1, 1)), atol=1e-4)
+    np.testing.assert_allclose(found.boxes[0], [*(TEMPLATE.min(axis=0) + 1), *(TEMPLATE.max(axis=0) + 1)], atol=1e-4)
     assert not label(crops, (Knows(0, 16), Knows(9, 16))).sure.any()
     partly = label(crops, (Knows(0, 16), Knows(0, 2)))
     assert partly.sure.tolist() == [True, True] + [False] * 14 + [True, True, False]

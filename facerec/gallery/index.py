@@ -23,6 +23,12 @@ and one that searches all day gains little by faiss: figures in docs/results/gal
 SCORES_AT_ONCE = 1 << 24
 """Similarities held at a time by `ExactIndex`: 64 MB."""
 
+MARGIN = 1.3
+"""Of templates asked for, over those that k subjects have on average: a second search costs more than a longer one."""
+
+BEYOND = 8
+"""As many more are asked for than are wanted, to see where a tie ends."""
+
 CHECKED_AT_ONCE = 1 << 13
 """Rows whose length is computed together: 8 MB in float64, and not eight times the index."""
 
@@ -67,9 +73,16 @@ class ExactIndex:
         for start in range(0, len(probes), at_once):
             part = slice(start, start + at_once)
             alike = np.clip(probes[part] @ self._embeddings.T, -1, 1)
-            positions[part] = np.argsort(-alike, axis=1, kind="stable")[:, :k]
+            positions[part] = [_best(row, k) for row in alike] if k else 0
             scores[part] = np.take_along_axis(alike, positions[part], axis=1)
         return Candidates(self._ids[positions], scores)
+
+
+def _best(scores: Float32, k: int) -> Int64:
+    """Positions of the k largest of (N,), 0 < k <= N, falling; of equal ones the first."""
+    kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+    fit = np.flatnonzero(scores >= kth)
+    return fit[np.argsort(-scores[fit], kind="stable")[:k]]
 
 
 class KnnIndex:
@@ -99,13 +112,14 @@ class KnnIndex:
 
     def _beyond_ties(self, probes: Float32, k: int) -> tuple[Float32, Int64]:
         """At least the k best, and every other that ties with the k-th."""
-        asked = k
+        asked = k + BEYOND
         while True:
-            asked = min(2 * asked, len(self))
+            asked = min(asked, len(self))
             scores, positions = self._knn(probes, asked)
             scores = np.clip(scores, -1, 1)
             if asked == len(self) or (scores[:, k - 1] > scores[:, -1]).all():
                 return scores, positions
+            asked *= 2
 
 
 class FaissIndex(KnnIndex):
@@ -143,14 +157,14 @@ def build_index(ids: Int64, embeddings: Float32) -> Index:
 
 
 def search_subjects(
-    index: Index, template_ids: Int64, subject_ids: Int64, probes: Float32, k: int
+    index: Index, template_ids: Int64, subject_ids: Int64, probes: Float32, k: int, each: float = 1.5
 ) -> SubjectCandidates:
     """The k best subjects per probe, of at least k: (Q, 128) -> (Q, k).
 
-    `template_ids` (N,) ascending and `subject_ids` (N,) say whose each template of the index is. Exact however
-    many templates one subject has: the index is asked for more until every probe has met k subjects.
+    `template_ids` (N,) ascending and `subject_ids` (N,) say whose each template of the index is; `each` is how many a
+    subject has, about. Exact however many one has: the index is asked for more until every probe has met k subjects.
     """
-    asked = 2 * k
+    asked = k if each == 1 else int(MARGIN * each * k) + 1
     while True:
         found = index.search(probes, max(1, asked))
         owners = subject_ids[np.searchsorted(template_ids, found.ids)]

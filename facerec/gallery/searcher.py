@@ -69,7 +69,8 @@ class Searcher:
         current = self.current()
         searched = current.searched
         k = min(k, len(searched.names))
-        found = search_subjects(current.index, searched.template_ids, searched.subject_ids, probes, k)
+        each = len(searched) / max(1, len(searched.names))
+        found = search_subjects(current.index, searched.template_ids, searched.subject_ids, probes, k, each)
         return [
             tuple((searched.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
             for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)

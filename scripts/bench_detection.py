@@ -32,6 +32,7 @@ from facerec.detection.evaluating import measure
 from facerec.detection.training import read_material, train_into
 from facerec.detection.voc import read_voc
 from facerec.finding import drawn
+from facerec.learning.run import CHECKPOINT
 from facerec.records import Detections, Image
 
 NAMES = ("RBC", "WBC", "Platelets")
@@ -60,14 +61,14 @@ def add(part: str, figures: Figures) -> None:
 
 
 def train() -> None:
-    """Train as the settings say; the processor time of this process counts, which may be a part of the run."""
+    """Train as the settings say. Its processor time is known where the run was not stopped in between."""
     data_of("trainval")
     config = Path("runs/bccd.toml")  # beside the unpacked pictures
     config.write_text(SETTINGS.read_text())
-    start = time.process_time()
+    is_whole, start = not (RUN / CHECKPOINT).exists(), time.process_time()
     facts = train_into(RUN, read_material(config, RUN), lambda step, steps: told(step.step, steps, step.loss))
     keep = {name: facts[name] for name in ("steps", "pictures", "objects")}
-    add("training", keep | {"seconds of processor time": time.process_time() - start})
+    add("training", keep | {"seconds of processor time": time.process_time() - start if is_whole else None})
 
 
 def told(step: int, steps: int, loss: float) -> None:
@@ -155,6 +156,7 @@ def page() -> str:
         "BCCD has 364 pictures, 640x480, of three kinds of cells. Learned from its trainval list, measured on its test",
         f"list ({test['pictures']} pictures), by which nothing was chosen. AP as VOC counts it (all points), at an IoU",
         "of 0.5; COCO AP is the mean over IoUs of 0.50 to 0.95.",
+        "<!-- figures: none, settings of the measures -->",
         "",
         "<!-- figures: bccd.json; rcnn.json -->" if others else "<!-- figures: bccd.json -->",
         "| detector | mAP@0.5 | RBC | WBC | platelets | COCO AP | ms per picture |",
@@ -179,11 +181,12 @@ def told_of_yolo(result: Figures) -> list[str]:
     model, test = result["small YOLO"]["model"], result["small YOLO"]["test"]
     counts = [f"{r['found']} of {r['objects']} {n} ({r['wrong']} wrong)" for n, r in test["classes"].items()]
     height, width = model["size"]
-    minutes = result.get("training", {}).get("seconds of processor time", 0) / 60
+    taken = result["training"]["seconds of processor time"]
+    told = f": {taken / 60:.1f} minutes of one core" if taken else ""
     return [
         f"The small YOLO has {model['parameters']:,} parameters and sees {width}x{height} pixels. It learned from",
         f"{model['pictures']} pictures with {model['objects']:,} cells in {model['steps']:,} steps, from",
-        f"fresh weights, as `scripts/bccd.toml` says: {minutes:.0f} minutes of one core.",
+        f"fresh weights, as `scripts/bccd.toml` says{told}.",
         f"At scores from {FLOOR} on it finds {', '.join(counts)}.",
         "BCCD leaves red cells unmarked here and there; one that is found all the same counts as wrong.",
         "<!-- figures: bccd.json -->",

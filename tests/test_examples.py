@@ -68,6 +68,14 @@ def test_count_discs_with_a_detector_of_ones_own(tmp_path: Path) -> None:
     assert all(found == there for _, found, _, there, _ in lines) and (tmp_path / "found.png").exists()
 
 
+def test_paint_a_cup(tmp_path: Path) -> None:
+    images.save(images.resize(data.coffee(), (40, 60)), tmp_path / "cup.png")
+    images.save(images.resize(data.chelsea(), (48, 48)), tmp_path / "cat.png")
+    lines = run("51_paint.py", tmp_path / "cup.png", tmp_path / "cat.png", tmp_path / "out.png").splitlines()
+    first, last = (float(line.split("style cost ")[1]) for line in (lines[0], lines[-1]))
+    assert last < first / 5 and images.load(tmp_path / "out.png").shape == (40, 60, 3)
+
+
 def test_every_example_is_run_here() -> None:
     own = Path(__file__).read_text()
     assert all(f'"{example.name}"' in own for example in EXAMPLES.glob("*.py"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facerec.cnn.blocks import Entrance
 from facerec.cnn.networks import create, published
@@ -54,9 +55,14 @@ a Gram matrix of N filters costs N^2 at each place. `random` has the shape of `p
 class Features(nn.Module):
     """A picture (B, 3, H, W) as 0..1 -> the maps of the named layers, in that order.
 
+    The preparation, which is linear, stands before them as a 1x1 convolution: what it needs is on the network's device.
+
     The network is frozen, and what lies behind the last named layer is not there. Raises InvalidInput for an unknown
     layer, listing the known.
     """
+
+    mixing: Tensor
+    offset: Tensor
 
     def __init__(self, stem: nn.Sequential, layers: Sequence[str], preparation: Preparation, smallest: int):
         super().__init__()
@@ -67,9 +73,13 @@ class Features(nn.Module):
         self.places = {self.names[name]: name for name in layers}
         self.stem = nn.Sequential(*list(stem)[: max(self.places) + 1])
         self.requires_grad_(False).eval()
+        offset = preparation.normalised(torch.zeros(3, 1, 1))
+        columns = [preparation.normalised(255 * colour[:, None, None]) - offset for colour in torch.eye(3)]
+        self.register_buffer("mixing", torch.stack(columns, dim=1))  # (C, 3, 1, 1)
+        self.register_buffer("offset", offset.flatten())
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        x, found = self.preparation.normalised(picture * 255), {}
+        x, found = F.conv2d(picture, self.mixing, self.offset), {}
         if INPUT in self.layers:
             found[INPUT] = x
         for place, layer in enumerate(self.stem):

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from facerec.cnn.networks import create
+from facerec.cnn.preparation import CAFFE, IMAGENET, Preparation, plain
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.style import packaged
-from facerec.style.features import CHOICES, features_of, layer_names, open_features
+from facerec.style.features import CHOICES, Features, features_of, layer_names, open_features
 
 
 def test_vgg_names_are_the_papers() -> None:
@@ -103,3 +104,10 @@ def test_the_packaged_weights_are_the_cards(monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(DamagedFile, match="not what was expected"):
         packaged.packaged_state()
     assert json.loads((tmp_path / "weights" / packaged.CARD).read_text())["sha256"] == card["sha256"]
+
+
+@pytest.mark.parametrize("how", [CAFFE, IMAGENET, plain(64, 3), plain(64, 1)], ids=["caffe", "imagenet", "rgb", "grey"])
+def test_the_preparation_is_the_networks(how: Preparation) -> None:
+    features = Features(nn.Sequential(nn.Identity()), ("input",), how, 1)
+    picture = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(features(picture)[0], how.normalised(picture * 255), atol=1e-4 * 255 / how.scale)

@@ -258,10 +258,11 @@ def curves_page(rows: Figures) -> list[str]:
     ]
     for row in rows.values():
         costs = [f"{row['start'][part]:.4g} -> {row['final'][part]:.4g}" for part in ("total", "content", "style")]
+        pair = f"{row['content']}, {row['style']}"
         lines.append(
-            f"| {row['content']}, {row['style']} | {row['net']} | {row['beta']:g} | {' | '.join(costs)} | "
-            f"{row['style_share']:.2%} | {row['rising_steps']:.1%}, {row['largest_rise']:.1%} | {row['likeness']:.2f} | "
-            f"{row['likeness_of_others']:.2f} | {row['likeness_to_style']:.2f} |"
+            f"| {pair} | {row['net']} | {row['beta']:g} | {' | '.join(costs)} | "
+            f"{row['style_share']:.2%} | {row['rising_steps']:.1%}, {row['largest_rise']:.1%} | "
+            f"{row['likeness']:.2f} | {row['likeness_of_others']:.2f} | {row['likeness_to_style']:.2f} |"
         )
     nets = ", ".join(dict.fromkeys(row["net"] for row in rows.values()))
     return [

@@ -24,6 +24,8 @@ HOME = {
     "sqlalchemy": "gallery",
     "alembic": "gallery",
     "faiss": "gallery learning",
+    "pymilvus": "gallery",
+    "cryptography": "gallery",
     "click": "cli",
     "rich": "cli",
     "matplotlib": "plots",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from facerec.errors import EncoderMismatch, GalleryUnusable
 from facerec.failpoint import failpoint
+from facerec.gallery.elsewhere import Sizes
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import Index, build_index, search_subjects
 from facerec.gallery.layered import next_index
@@ -75,6 +76,11 @@ class Searcher:
             tuple((searched.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
             for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)
         ]
+
+    def sizes(self) -> Sizes:
+        """How many are enrolled, and how many rows are compared. Raises as `search` does."""
+        searched = self.current().searched
+        return Sizes(len(searched.names), len(searched))
 
     def current(self) -> Searchable:
         """What a search that begins now would search. Raises as `search` does."""

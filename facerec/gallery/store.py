@@ -20,11 +20,13 @@ from facerec.gallery import (
     encryption,
     erasure,
     exchange,
+    following,
     integrity,
     loading,
     mending,
     reads,
     repair,
+    server_search,
     side_by_side,
     writes,
 )  # fmt: skip
@@ -50,6 +52,7 @@ from facerec.gallery.connect import (
     undisturbed,
     writing,
 )
+from facerec.gallery.elsewhere import Changes
 from facerec.gallery.encryption import Resealed
 from facerec.gallery.exchange import Arrival, Exported
 from facerec.gallery.keys import find_keys, require_elsewhere
@@ -68,7 +71,7 @@ from facerec.gallery.results import (
     SubjectSummary,
 )
 from facerec.gallery.schema import REVISIONS, prepare
-from facerec.records import Float32, OperatingPoint, Template, require_embeddings
+from facerec.records import Candidates, Float32, OperatingPoint, Template, require_embeddings
 
 
 def utc_now() -> datetime:
@@ -338,6 +341,24 @@ class Gallery:
         with self._read() as connection:
             done = refreshed(connection, stored)
             return done.stored if done else reads.embeddings(connection, stored.encoder, None)
+
+    @again
+    def changes(self, encoder: str, past: State) -> Changes:
+        """What brings a copy of the templates from a past state to the present; see `facerec.gallery.elsewhere`."""
+        with self._read() as connection:
+            return following.changes(connection, encoder, past)
+
+    @again
+    def owners(self, templates: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Template id -> its subject's id and name, of those that are enrolled."""
+        with self._read() as connection:
+            return following.owners(connection, templates)
+
+    @again
+    def search_in_server(self, encoder: str, probes: Float32, k: int, exact: bool = True) -> Candidates:
+        """The k best templates per probe, found by PostgreSQL; see `facerec.gallery.server_search`."""
+        with self._read() as connection:
+            return server_search.search_templates(connection, encoder, probes, k, exact)
 
     @again
     def enrolled_images(self, encoder: str, subject: str | None = None) -> set[str]:

@@ -30,6 +30,7 @@ from facerec.recognition.picture import Source, read_picture
 from facerec.records import Faces, Float32, Identification, Image, OperatingPoint, Verification
 
 if TYPE_CHECKING:
+    from facerec.gallery.elsewhere import RemoteSearcher
     from facerec.gallery.results import StoredEmbeddings
     from facerec.gallery.searcher import Searcher
     from facerec.gallery.store import Gallery
@@ -150,8 +151,7 @@ class Recognizer:
         return tuple(self._identified(read.name, portraits, top, fpir))
 
     def _identified(self, name: str, portraits: Portraits, top: int, fpir: float | None) -> Iterator[Identification]:
-        searched = self._searcher.current().searched
-        enrolled, compared = len(searched.names), len(searched)
+        enrolled, compared = self._searcher.sizes()
         used = search_calibration(self.gallery.calibration(self.encoder), self.points)
         target = used.target_fpir if fpir is None else fpir
         point = point_for(used.points, compared, target)
@@ -199,11 +199,15 @@ class Recognizer:
         return pixels, self._choose(self.pipeline.detect(pixels), pixels.shape, picture.name)
 
     @cached_property
-    def _searcher(self) -> Searcher:
+    def _searcher(self) -> Searcher | RemoteSearcher:
+        from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named, require_each
         from facerec.gallery.kinds import EXACT, SETTING, index_builder
         from facerec.gallery.searcher import Searcher
 
         kind = self._index or self.gallery.setting(SETTING) or EXACT
+        if elsewhere := elsewhere_named(kind):
+            require_each(self._templates)
+            return RemoteSearcher(self.gallery, self.encoder, elsewhere)
         return Searcher(self.gallery, self.encoder, index_builder(kind, self._device), self._combine)
 
     def _combine(self, stored: StoredEmbeddings) -> StoredEmbeddings:

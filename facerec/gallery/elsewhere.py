@@ -1,0 +1,135 @@
+"""Searching where the embeddings are not in this process: in the gallery's own server, or in a Milvus beside it.
+
+Both answer as `Searcher` does. SQL stays the truth: what is found elsewhere counts only if it is still enrolled, and
+gets its name here. Each template counts by itself: a subject is as alike as its most alike template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from facerec.errors import EncoderMismatch, InvalidInput
+from facerec.gallery.results import State
+from facerec.records import Candidates, Float32, Int64
+
+if TYPE_CHECKING:
+    from facerec.gallery.store import Gallery
+
+SERVER, MILVUS = "server", "milvus:"
+Named = tuple[tuple[str, float], ...]
+
+
+class Sizes(NamedTuple):
+    """How many subjects are enrolled, and how many rows a search compares with."""
+
+    enrolled: int
+    compared: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """What brings a copy of a gallery's templates of one encoder from a past state to this one.
+
+    is_whole     nothing of the copy counts: `ids` are all templates
+    gone         subjects whose templates go first
+    ids, owners  (N,) int64 of the templates that come, or come anew; rows (N, 128)
+    count        how many templates there are then
+    """
+
+    state: State
+    is_whole: bool
+    gone: frozenset[int]
+    ids: Int64
+    owners: Int64
+    rows: Float32
+    count: int
+
+
+class Elsewhere(Protocol):
+    """Where the embeddings are."""
+
+    def follow(self, gallery: Gallery, encoder: str) -> None:
+        """Be at the gallery's present state."""
+        ...
+
+    def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
+        """The k best templates per probe: (Q, 128) -> (Q, <= k), best first; an id that is not there has no name."""
+        ...
+
+
+class RemoteSearcher:
+    """The subjects of a gallery most like a probe, found elsewhere. Safe to share between threads."""
+
+    def __init__(self, gallery: Gallery, encoder: str, elsewhere: Elsewhere):
+        self._gallery, self._encoder, self._elsewhere = gallery, encoder, elsewhere
+
+    def sizes(self) -> Sizes:
+        """Raises EncoderMismatch where there are templates, but none of this encoder."""
+        numbers = self._gallery.stats()
+        compared = numbers.templates.get(self._encoder, 0)
+        if numbers.faces and not compared:
+            raise EncoderMismatch(f"no face has a template of encoder {self._encoder[:12]}: `facerec gallery migrate`")
+        return Sizes(numbers.subjects, compared)
+
+    def search(self, probes: Float32, k: int) -> list[Named]:
+        """(Q, 128) -> for each probe up to k (subject, similarity), best first."""
+        if not len(probes):
+            return []
+        self._elsewhere.follow(self._gallery, self._encoder)
+        asked = 2 * k
+        while True:
+            found = self._elsewhere.search(self._gallery, self._encoder, probes, asked)
+            if not found.ids.size:
+                self.sizes()
+                return [()] * len(probes)
+            owners = self._gallery.owners(sorted(set(found.ids.reshape(-1).tolist())))
+            rows = zip(found.ids.tolist(), found.similarities.tolist(), strict=True)
+            named = [first_of_each(ids, alike, owners)[:k] for ids, alike in rows]
+            if found.ids.shape[1] < asked or all(len(one) == k for one in named):
+                return named
+            asked *= 4
+
+
+class InTheServer:
+    """Search by PostgreSQL itself: exact, or by its HNSW index."""
+
+    def __init__(self, exact: bool = False):
+        self._exact = exact
+
+    def follow(self, gallery: Gallery, encoder: str) -> None:
+        """The server is always where it is."""
+
+    def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
+        return gallery.search_in_server(encoder, probes, k, self._exact)
+
+
+def first_of_each(ids: Sequence[int], alike: Sequence[float], owners: dict[int, tuple[int, str]]) -> Named:
+    """Each subject once, by its best template; ids that nobody owns are passed over.
+
+    >>> first_of_each([7, 8, 9], [0.9, 0.8, 0.7], {7: (1, "Anna"), 8: (1, "Anna"), 9: (2, "Ben")})
+    (('Anna', 0.9), ('Ben', 0.7))
+    """
+    best: dict[int, tuple[str, float]] = {}
+    for template, similarity in zip(ids, alike, strict=True):
+        if template in owners:
+            subject, name = owners[template]
+            best.setdefault(subject, (name, similarity))
+    return tuple(best.values())
+
+
+def elsewhere_named(name: str) -> Elsewhere | None:
+    """By the name of an index: server, server-exact, or milvus:URI; None for one in this process."""
+    if name.startswith(MILVUS):
+        from facerec.gallery.milvus import Milvus
+
+        return Milvus(name.removeprefix(MILVUS))
+    found: dict[str, Callable[[], Elsewhere]] = {SERVER: InTheServer, "server-exact": lambda: InTheServer(True)}
+    return found[name]() if name in found else None
+
+
+def require_each(templates: str) -> None:
+    """Raise InvalidInput unless every template is to be compared by itself."""
+    if templates != "each":
+        raise InvalidInput("elsewhere every template is compared by itself: say --templates each")

@@ -26,13 +26,16 @@ KEEP_IT = "keep a copy of {} apart from the gallery and its backups: without it 
 def init(encrypt: bool, gallery: str | None, as_json: bool) -> int:
     """Make an empty gallery. Without this, the first `enroll` makes one that is not encrypted."""
     from facerec.gallery import open_gallery
-    from facerec.gallery.keys import add_key, find_keys, key_file
+    from facerec.gallery.keys import add_key, find_keys, key_file, require_elsewhere
     from facerec.settings import default_gallery
 
     where = gallery or default_gallery()
     if "://" not in where and Path(where).exists():
         raise InvalidInput(f"there is something at {where} already; `facerec gallery encrypt` encrypts a gallery")
-    if encrypt and not find_keys().keys:
+    ring = find_keys() if encrypt else None
+    if ring and ring.path and "://" not in where:
+        require_elsewhere(ring.path, Path(where).absolute())
+    if ring and not ring.keys:
         note(KEEP_IT.format(f"{key_file()} ({add_key(key_file()).id})"))
     opened = open_gallery(where)
     key_id = opened.encrypt().key_id if encrypt else None

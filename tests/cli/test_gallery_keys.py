@@ -1,0 +1,87 @@
+"""`facerec gallery init | new-key | encrypt | rotate-key | move`, as somebody types them who has read nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facerec.gallery import open_gallery
+from facerec.records import Template, unit
+
+pytest.importorskip("cryptography")
+
+
+@pytest.fixture
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the key will be; there is none yet."""
+    monkeypatch.delenv("FACEREC_GALLERY_KEY", raising=False)
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(tmp_path / "keys" / "gallery.key"))
+    return tmp_path / "keys" / "gallery.key"
+
+
+def enroll(where: Path) -> None:
+    import numpy as np
+
+    embedding = unit(np.ones((1, 128), np.float32))[0]
+    open_gallery(where).enroll([Template("Anna", "a.jpg", "a" * 64, (0.0, 0.0, 9.0, 9.0), {}, "e" * 64, embedding)])
+
+
+def test_a_gallery_is_made_encrypted_and_its_key_changed(facerec, tmp_path, key):
+    where = tmp_path / "data" / "faces.db"
+    made = facerec("gallery", "init", "--encrypt", "--gallery", where, "--json")
+    (answer,) = made.answers
+    assert made.status == 0 and answer["gallery"] == str(where) and key.stat().st_mode & 0o777 == 0o600
+    assert answer["key_id"] in made.err and "keep a copy" in made.err
+    enroll(where)
+    new = facerec("gallery", "new-key", "--json").answers[0]
+    assert new == {"key_id": new["key_id"], "file": str(key), "schema": 1}
+    rotated = facerec("gallery", "rotate-key", "--gallery", where, "--json").answers[0]
+    assert (rotated["key_id"], rotated["sealed"], rotated["left"]) == (new["key_id"], 1, 0)
+    assert facerec("gallery", "stats", "--gallery", where, "--json").answers[0]["key_id"] == new["key_id"]
+    assert new["key_id"] in facerec("gallery", "stats", "--gallery", where).out
+
+
+def test_a_gallery_is_encrypted_later(facerec, tmp_path, key):
+    where = tmp_path / "data" / "faces.db"
+    assert facerec("gallery", "init", "--gallery", where).out.strip() == f"{where} is there, not encrypted"
+    enroll(where)
+    refused = facerec("gallery", "encrypt", "--gallery", where)
+    assert refused.status == 2 and "new-key" in refused.err
+    facerec("gallery", "new-key")
+    done = facerec("gallery", "encrypt", "--gallery", where)
+    assert done.status == 0 and "1 templates encrypted" in done.out and "backups" in done.err
+    again = facerec("gallery", "encrypt", "--gallery", where)
+    assert again.status == 2 and "rotate-key" in again.err
+    key.unlink()
+    lost = facerec("gallery", "list", "--gallery", where)
+    assert lost.status == 2 and "FACEREC_GALLERY_KEY_FILE" in lost.err and "nothing was touched" in lost.err
+
+
+def test_nothing_is_made_over_what_is_there_and_no_key_for_nothing(facerec, tmp_path, key):
+    where = tmp_path / "data" / "faces.db"
+    where.parent.mkdir()
+    where.write_text("a letter")
+    refused = facerec("gallery", "init", "--encrypt", "--gallery", where)
+    assert refused.status == 2 and where.read_text() == "a letter" and not key.exists()
+    facerec("gallery", "init", "--gallery", tmp_path / "plain.db")
+    assert facerec("gallery", "rotate-key", "--gallery", tmp_path / "plain.db").status == 2
+
+
+def test_a_key_beside_the_gallery_is_refused_before_either_is_made(facerec, tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(tmp_path / "gallery.key"))
+    refused = facerec("gallery", "init", "--encrypt", "--gallery", tmp_path / "faces.db")
+    assert refused.status == 2 and "beside the gallery" in refused.err
+    assert list(tmp_path.glob("*.key")) == list(tmp_path.glob("faces.db*")) == []
+
+
+def test_a_gallery_is_moved(facerec, tmp_path):
+    enroll(tmp_path / "old.db")
+    moved = facerec("gallery", "move", tmp_path / "new.db", "--gallery", tmp_path / "old.db", "--json")
+    (answer,) = moved.answers
+    assert (moved.status, answer["subjects"], answer["templates"]) == (0, 1, 1) and "delete the old one" in moved.err
+    again = facerec("gallery", "move", tmp_path / "new.db", "--gallery", tmp_path / "old.db")
+    assert again.status == 2 and "holds a gallery already" in again.err
+    assert facerec("gallery", "move", "postgresql://nobody@localhost:1/x", "--gallery", tmp_path / "old.db").status == 2
+    missing = facerec("gallery", "move", tmp_path / "x.db", "--gallery", tmp_path / "typo.db")
+    assert missing.status == 2 and not (tmp_path / "x.db").exists()

@@ -7,8 +7,6 @@ a subject is as alike as its most alike template, for their mean (`--templates f
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sqlalchemy import Connection, Float, Select, bindparam, cast, func, select
 
@@ -58,7 +56,7 @@ def prepare(connection: Connection, k: int, exact: bool) -> None:
     connection.execute(select(*(func.set_config(name, value, True) for name, value in local.items())))
 
 
-def nearest(encoder: str, exact: bool) -> Select[Any]:
+def nearest(encoder: str, exact: bool) -> Select[int, float]:
     probe = cast(bindparam("probe"), Vector())
     distance = TemplateRow.embedding.op("<#>", return_type=Float())(probe)
     order = (distance, TemplateRow.id) if exact else (distance,)

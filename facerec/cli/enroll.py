@@ -87,6 +87,8 @@ def precompute(
     from facerec import runtime
     from facerec.recognition.looking import Recipe, looker_for
 
+    if manifest and manifest.is_dir():
+        raise click.UsageError(f"--manifest: {manifest} is a folder: name a file")
     runtime.use(device=device)
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)

@@ -73,12 +73,13 @@ def say_sums(opened: Gallery, encoder: str, outcomes: Counted[str], as_json: boo
     old, new = (Card.read(encoder_folder(one)) for one in (encoder_in_use(opened), encoder))
     before, after = (Side(card.digest, card.operating_points) for card in (old, new))
     found = compare_encoders(opened, before, after)
-    left = outcomes.total() - outcomes[EMBEDDED]
+    left_out = {outcome: number for outcome, number in outcomes.items() if outcome != EMBEDDED}
+    left = sum(left_out.values())
     lines = [f"{outcomes[EMBEDDED]} faces embedded by {new.name}, {left} not", *in_words(found)]
     if not left and old.digest != new.digest:
         lines.append(f"switch with: facerec gallery switch --to {encoder}")
     say(as_json, "\n".join(lines), {
-        "outcome": "migrated" if not left else "incomplete", "embedded": outcomes[EMBEDDED], "left": dict(outcomes),
+        "outcome": "migrated" if not left else "incomplete", "embedded": outcomes[EMBEDDED], "left": left_out,
         "encoder": new.digest, "in_use": old.digest, **as_answer(found),
     })  # fmt: skip
 

@@ -33,7 +33,7 @@ def switch_to(gallery: Gallery, encoder: str | Path, is_incomplete_meant: bool =
     missing = gallery.embeddings(card.digest).missing
     if missing and not is_incomplete_meant:
         raise InvalidInput(
-            f"{missing} faces have no template of encoder {card.name} and would not be found: "
+            f"not every face has a template of encoder {card.name}: {missing} would not be found; "
             f"`facerec gallery migrate --to {encoder}` makes them, --incomplete switches without"
         )
     place = str(encoder) if str(encoder) in PACKAGED else str(Path(encoder).absolute())

@@ -47,7 +47,7 @@ def test_the_packaged_one_until_another_is_switched_to_and_back_in_one_step(gall
 
 
 def test_not_before_every_face_has_a_template(gallery, other):
-    with pytest.raises(InvalidInput, match=r"1 faces have no template .* gallery migrate --to"):
+    with pytest.raises(InvalidInput, match=r"1 would not be found; .*gallery migrate --to"):
         switch_to(gallery, other)
     assert encoder_in_use(gallery) == "default"
     switch_to(gallery, other, is_incomplete_meant=True)

@@ -1,0 +1,67 @@
+"""Another encoder for a gallery, how it is searched, and what it holds as digests: as a shell says it."""
+
+import json
+import shutil
+
+import onnx
+import pytest
+
+from facerec.digest import sha256
+from facerec.faces.encoder import PACKAGED
+
+
+@pytest.fixture
+def people(tmp_path, photos):
+    """A folder of one subject with two pictures."""
+    folder = tmp_path / "people" / "Ada"
+    folder.mkdir(parents=True)
+    for photo in (photos.portrait, photos.take):
+        shutil.copy(photo, folder)
+    return tmp_path / "people"
+
+
+@pytest.fixture
+def other(tmp_path):
+    """The packaged encoder with a word more in its graph: the same embeddings under another digest."""
+    folder = tmp_path / "other"
+    shutil.copytree(PACKAGED["default"], folder)
+    graph = onnx.load(folder / "encoder.onnx")
+    word = graph.metadata_props.add()
+    word.key, word.value = "made for", "a test"
+    onnx.save(graph, folder / "encoder.onnx")
+    card = folder / "card.json"
+    old = json.loads(card.read_text())["digest"]
+    card.write_text(card.read_text().replace(old, sha256((folder / "encoder.onnx").read_bytes())))
+    return folder
+
+
+def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, photos):
+    assert facerec("precompute", people, "--manifest", people / "made.jsonl").status == 0
+    assert facerec("gallery", "manifest", people / "made.jsonl", "--compare").status == 0
+    assert "gallery migrate --to" in facerec("gallery", "switch", "--to", other).err
+    (people / "Ada" / photos.take.name).rename(people / "moved.png")
+    first = facerec("gallery", "migrate", "--to", other, "--json")
+    assert first.status == 2 and [one["outcome"] for one in first.answers] == ["embedded", "picture_gone", "incomplete"]
+    assert first.answers[-1]["left"] == {"picture_gone": 1}
+    second = facerec("gallery", "migrate", "--to", other, "--pictures", people, "--json")
+    assert second.status == 0 and [one["outcome"] for one in second.answers] == ["embedded", "migrated"]
+    assert second.answers[-1]["probes"] == 2 and second.answers[-1]["changes"] == []
+    digests = [facerec("identify", photos.portrait, "--json").answers[0]["encoder"]]
+    for words in (("--to", other), ("--back",)):
+        assert facerec("gallery", "switch", *words).status == 0
+        digests.append(facerec("identify", photos.portrait, "--json").answers[0]["encoder"])
+    assert digests[0] == digests[2] != digests[1]
+    assert digests[1] == second.answers[-1]["encoder"]
+    assert facerec("gallery", "index", "nonsense").status == 2  # two templates are too few to measure on
+    assert facerec("gallery", "index", "--json").answers == [{"outcome": "index", "index": "exact", "schema": 1}]
+    assert "could not parse" in facerec("identify", photos.portrait, "--index", "nonsense").err
+
+
+@pytest.mark.parametrize("words", [
+    ("gallery", "migrate"), ("gallery", "switch"), ("gallery", "switch", "--back", "--to", "default"),
+    ("gallery", "migrate", "--to", "default", "--pictures", "nowhere"), ("precompute", ".", "--manifest", "."),
+    ("precompute", ".", "--workers", "0"),
+])  # fmt: skip
+def test_what_is_not_said_right_is_a_usage_error(facerec, words):
+    ran = facerec(*words)
+    assert ran.status == 2 and "Usage:" in ran.err

@@ -88,8 +88,8 @@ def measured(name: str, tested_on: str) -> dict[str, Any]:
     found = {"tested_on": len(tested), **answer, "trained_seconds": report["seconds"], "steps": steps,
              "views": steps * settings["batch"], "size": settings["size"], "seconds_a_picture": each}  # fmt: skip
     if folder.name == "membrane":
-        found |= pixel_errors(segmenter, tested)
-    return found
+        return found | pixel_errors(segmenter, tested)
+    return found | {"validation": {key: report[key] for key in ("mean_iou", "accuracy", "mean_accuracy", "tested_on")}}
 
 
 def pixel_errors(segmenter: Segmenter, tested: Masked) -> dict[str, float]:

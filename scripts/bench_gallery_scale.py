@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,11 +21,11 @@ from typing import Any
 
 import numpy as np
 from bench_gallery_fill import ENCODER, embeddings, fill
+from bench_gallery_page import page
 from bench_gallery_processes import enrolling_at_once, until_unseen
 
 from facerec.evaluation.result_file import write_result
-from facerec.gallery import open_gallery, snapshots
-from facerec.gallery.index import EXACT_UP_TO
+from facerec.gallery import open_gallery
 from facerec.gallery.measured import candidates, measure, trial
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.snapshots import Snapshots
@@ -185,64 +184,6 @@ def curves(sizes: list[Figures]) -> dict[str, list[tuple[float, float]]]:
     return {name: [(one["templates"], take(one)) for one in sizes] for name, take in takes.items()}
 
 
-def table(sizes: list[Figures]) -> list[str]:
-    """The page's table, a row per size."""
-    head = ["templates", "start, rows (s)", "start, snapshot (s)", "1 probe (ms)", "of faiss", "100 probes (ms)",
-            "of faiss", "enroll (ms)", "search after (ms)", "RAM (bytes each)", "database", "snapshot"]  # fmt: skip
-    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---:"] * len(head)) + " |"]
-    for one in sizes:
-        begun, search, change = one["start"], one["search"], one["change"]
-        cells = [
-            f"{one['templates']:,}", f"{begun['from_sql']['process_s']:.2f}",
-            f"{begun['from_snapshot']['process_s']:.2f}",
-            f"{search['1_probes']['ours_ms']:.2f}", f"{search['1_probes']['ratio']:.2f}",
-            f"{search['100_probes']['ours_ms']:.1f}", f"{search['100_probes']['ratio']:.2f}",
-            f"{change['enroll_ms']:.1f}", f"{change['seen_ms']:.1f}",
-            f"{begun['from_snapshot']['memory_per_template']:.0f}", f"{one['bytes_of_database']:.0f}",
-            f"{begun['snapshot_bytes'] / one['templates']:.0f}",
-        ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
-
-
-def approximate_table(one: Figures) -> list[str]:
-    """What approximate search costs and saves at one size."""
-    lines = [
-        "", f"Among {one['approximate'][0]['templates']:,} templates, approximate search against exact search, turn by "
-        "turn:", "", "| index | recall@1 | one probe (ms) | exact (ms) | times as fast | to build (s) |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]  # fmt: skip
-    for kind in one["approximate"]:
-        lines.append(f"| `{kind['spec']}` | {kind['recall']:.4f} | {kind['milliseconds']:.3f} | "
-                     f"{kind['exact_milliseconds']:.2f} | {kind['times_as_fast']:.1f} | {kind['build_seconds']:.1f} |"
-        )  # fmt: skip
-    return lines
-
-
-def page(sizes: list[Figures], enrolling: Figures, words: str) -> str:
-    """The results as a page."""
-    largest = sizes[-1]
-    unseen = max(one["seconds_until_another_process_sees_a_removal"]["max"] for one in sizes)
-    return "\n".join([
-        "# The gallery, in figures", "", f"Made by `{words}`; the same in full: [gallery.json](gallery.json).", "",
-        *__doc__.split("\n")[2:6], "",
-        *table(sizes), *(approximate_table(largest) if largest["approximate"] else []), "",
-        "![How each cost grows](gallery.png)", "",
-        f"- At {largest['templates']:,} templates a process answers its first question after "
-        f"{largest['start']['from_snapshot']['process_s']:.1f} s from the snapshot and "
-        f"{largest['start']['from_sql']['process_s']:.1f} s from the rows.",
-        f"- {enrolling['processes']} processes enrolled {enrolling['enrolments']} pictures, one a transaction: "
-        f"{enrolling['refused']} were told that the gallery is busy; median {enrolling['p50_ms']:.1f} ms, p99 "
-        f"{enrolling['p99_ms']:.1f} ms.",
-        f"- A removal was seen by the next search of another process; the longest took {unseen:.2f} s from the moment "
-        "that the removal was acknowledged.",
-        f"- Up to {EXACT_UP_TO:,} templates are searched by numpy, more by faiss; from {snapshots.WORTH_FROM:,} on "
-        "there are snapshots.",
-        "", "Kill rounds and damaged files: [gallery-soak.json](gallery-soak.json), made by `scripts/soak`.",
-        f"Machine: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end.", "",
-    ])  # fmt: skip
-
-
 def measured(kept: Figures, path: Path, count: int, parts: list[str]) -> None:
     """Measure what is not there yet of one size."""
     mine = next((one for one in kept["sizes"] if one["templates"] == count), None)
@@ -259,6 +200,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="no gallery larger than this")
     parser.add_argument("--around", type=Path, help="real embeddings (N, 128), as a .npy file")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--note", action="append", default=[], help="what the page must say of how it was made")
     parser.add_argument("--add", action="store_true", help="keep what --out has already")
     parser.add_argument("--folder", type=Path, help="keep the galleries here, for other parts; they need 2.5 GB")
     parser.add_argument("--parts", nargs="*", choices=[*PARTS, "enrolling"], default=[*PARTS, "enrolling"],
@@ -266,10 +208,11 @@ def main() -> None:
     options = parser.parse_args()
     random = np.random.default_rng(0).standard_normal((5000, DIM))
     given = np.load(options.around, allow_pickle=False) if options.around else random
-    words = f"scripts/bench_gallery {' '.join(sys.argv[1:])}".strip()
+    words = "scripts/bench_gallery" + (f" --around {options.around.name}" if options.around else "")
     out = options.out / "gallery.json"
     kept: Figures = json.loads(out.read_text(encoding="utf-8")) if options.add and out.exists() else {"sizes": []}
     kept |= {"command": words, "around": "real embeddings" if options.around else "random ones"}
+    kept["notes"] = [*kept.get("notes", []), *options.note]
     with tempfile.TemporaryDirectory() as fleeting:
         folder = options.folder or Path(fleeting)
         for count in [size for size in SIZES if size <= options.largest]:
@@ -284,11 +227,11 @@ def main() -> None:
     if "enrolling" not in kept or any(part not in one for one in kept["sizes"] for part in PARTS):
         print("the page is written once every part is measured")
         return
-    found, enrolling = kept["sizes"], kept["enrolling"]
+    found = kept["sizes"]
     save(costs_against_size(curves(found), "What a larger gallery costs", "templates", "seconds"),
          options.out / "gallery.png")  # fmt: skip
-    (options.out / "gallery.md").write_text(page(found, enrolling, words), encoding="utf-8")
-    print(page(found, enrolling, words))
+    (options.out / "gallery.md").write_text(page(kept, options.out), encoding="utf-8")
+    print(page(kept, options.out))
 
 
 if __name__ == "__main__":

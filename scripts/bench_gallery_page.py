@@ -1,0 +1,111 @@
+"""What `scripts/bench_gallery` found, as a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from facerec.gallery import snapshots
+from facerec.gallery.index import EXACT_UP_TO
+
+Figures = dict[str, Any]
+
+HEAD = """# The gallery, in figures
+
+Made by `{command}`; the same in full: [gallery.json](gallery.json).
+
+Embeddings are synthetic unit rows around real ones, ten to a subject, and a file cache that is warm. A start is a whole
+process, from its beginning to its end. A search for the five best is timed against `faiss.IndexFlatIP` on the same
+rows, turn by turn, and "of faiss" is the ratio of the medians. "With subjects" is the whole of a search in a gallery that
+others may change: its state is read first, and five subjects are found, not five templates.
+"""
+
+FOUND = """
+![How each cost grows](gallery.png)
+
+- At {templates:,} templates a process answers its first question after {snapshot:.1f} s from the snapshot and
+  {rows:.1f} s from the rows.
+- {processes} processes enrolled {enrolments:,} pictures, one a transaction: {refused} were told that the gallery is
+  busy; median {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms.
+- A removal was seen by the next search of another process; the longest took {unseen:.2f} s from the moment that the
+  removal was acknowledged.
+- The first removal overwrites a snapshot that there is: {with_snapshot:.0f} ms at {templates:,} templates; one without,
+  {remove:.0f} ms. The commit, from which on nobody finds the removed, comes before that.
+- Up to {exact:,} templates are searched by numpy, more by faiss; from {worth:,} on there are snapshots.
+- Searches on a GPU are written, and tested where there is one; none was at hand, so there is no figure.
+"""
+
+SOAKED = """
+## Kill rounds and damaged files
+
+By `scripts/soak`, in full in [gallery-soak.json](gallery-soak.json). In each of {rounds:,} rounds two writers and two
+readers were killed at a random moment and everything was looked at: {acknowledged:,} writes had been acknowledged, and
+{lost_or_half} of them were lost or there by half; {refused} calls were refused, and of {searches:,} searches
+{wrong_answers} were answered wrongly. Of {files:,} damaged snapshots {accepted} were accepted and {wrong} led to a
+wrong answer; memory grew to {memory_at_most_times:.2f} of what it was. Of {pool_searches:,} searches by four threads while a
+fifth changed the gallery {pool_wrong} were answered wrongly.
+"""
+
+
+def page(kept: Figures, out: Path) -> str:
+    """The results as a page; `out` is the folder that may hold those of the soak."""
+    sizes, enrolling = kept["sizes"], kept["enrolling"]
+    largest = sizes[-1]
+    found = FOUND.format(
+        templates=largest["templates"], snapshot=largest["start"]["from_snapshot"]["process_s"],
+        rows=largest["start"]["from_sql"]["process_s"], with_snapshot=largest["change"]["remove_with_snapshot_ms"],
+        remove=largest["change"]["remove_ms"], exact=EXACT_UP_TO, worth=snapshots.WORTH_FROM,
+        unseen=max(one["seconds_until_another_process_sees_a_removal"]["max"] for one in sizes), **enrolling,
+    )  # fmt: skip
+    notes = "".join(f"\n{note}\n" for note in kept.get("notes", []))
+    tables = "\n".join([*table(sizes), *(approximate_table(largest) if largest["approximate"] else [])])
+    return f"{HEAD.format(**kept)}{notes}\n{tables}\n{found}{soaked(out)}"
+
+
+def soaked(out: Path) -> str:
+    """What `scripts/soak` found, where it was run."""
+    if not (out / "gallery-soak.json").exists():
+        return ""
+    found = json.loads((out / "gallery-soak.json").read_text(encoding="utf-8"))
+    rounds, files, pool = (found[part] for part in ("kill_rounds", "damaged_snapshots", "threads"))
+    return SOAKED.format(
+        **rounds, refused=len(rounds["refusals"]), files=files["files"], accepted=files["accepted"],
+        wrong=files["wrong_answers"], memory_at_most_times=files["memory_at_most_times"],
+        pool_searches=pool["searches"], pool_wrong=pool["wrong_answers"],
+    )  # fmt: skip
+
+
+def table(sizes: list[Figures]) -> list[str]:
+    """The page's table, a row per size."""
+    head = ["templates", "start, rows (s)", "start, snapshot (s)", "1 probe (ms)", "of faiss", "100 probes (ms)",
+            "of faiss", "with subjects (ms)", "enroll (ms)", "search after (ms)", "RAM (bytes each)", "database",
+            "snapshot"]  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---:"] * len(head)) + " |"]
+    for one in sizes:
+        begun, change = one["start"], one["change"]
+        single, many = one["search"]["1_probes"], one["search"]["100_probes"]
+        cells = [
+            f"{one['templates']:,}", f"{begun['from_sql']['process_s']:.2f}",
+            f"{begun['from_snapshot']['process_s']:.2f}",
+            f"{single['index_ms']:.2f}", f"{single['ratio']:.2f}", f"{many['index_ms']:.1f}", f"{many['ratio']:.2f}",
+            f"{single['ours_ms']:.2f}", f"{change['enroll_ms']:.1f}", f"{change['seen_ms']:.1f}",
+            f"{begun['from_snapshot']['memory_per_template']:.0f}", f"{one['bytes_of_database']:.0f}",
+            f"{begun['snapshot_bytes'] / one['templates']:.0f}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def approximate_table(one: Figures) -> list[str]:
+    """What approximate search costs and saves at one size."""
+    lines = [
+        "", f"Among {one['approximate'][0]['templates']:,} templates, approximate search against exact search, turn by "
+        "turn:", "", "| index | recall@1 | one probe (ms) | exact (ms) | times as fast | to build (s) |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]  # fmt: skip
+    for kind in one["approximate"]:
+        lines.append(f"| `{kind['spec']}` | {kind['recall']:.4f} | {kind['milliseconds']:.3f} | "
+                     f"{kind['exact_milliseconds']:.2f} | {kind['times_as_fast']:.1f} | {kind['build_seconds']:.1f} |"
+        )  # fmt: skip
+    return lines

@@ -17,8 +17,8 @@ Made by `{command}`; the same in full: [gallery.json](gallery.json).
 
 Embeddings are synthetic unit rows around real ones, ten to a subject, and a file cache that is warm. A start is a whole
 process, from its beginning to its end. A search for the five best is timed against `faiss.IndexFlatIP` on the same
-rows, turn by turn, and "of faiss" is the ratio of the medians. "With subjects" is the whole of a search in a gallery that
-others may change: its state is read first, and five subjects are found, not five templates.
+rows, turn by turn, and "of faiss" is the ratio of the medians. "With subjects" is the whole of a search in a
+gallery that others may change: its state is read first, and five subjects are found, not five templates.
 """
 
 FOUND = """
@@ -43,8 +43,8 @@ By `scripts/soak`, in full in [gallery-soak.json](gallery-soak.json). In each of
 readers were killed at a random moment and everything was looked at: {acknowledged:,} writes had been acknowledged, and
 {lost_or_half} of them were lost or there by half; {refused} calls were refused, and of {searches:,} searches
 {wrong_answers} were answered wrongly. Of {files:,} damaged snapshots {accepted} were accepted and {wrong} led to a
-wrong answer; memory grew to {memory_at_most_times:.2f} of what it was. Of {pool_searches:,} searches by four threads while a
-fifth changed the gallery {pool_wrong} were answered wrongly.
+wrong answer; memory grew to {memory_at_most_times:.2f} of what it was. Of {pool_searches:,} searches by four threads
+while a fifth changed the gallery {pool_wrong} were answered wrongly.
 """
 
 

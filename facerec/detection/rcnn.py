@@ -237,7 +237,7 @@ def _svm(c: float) -> Any:
         from sklearn.svm import LinearSVC
     except ImportError as error:
         raise MissingPart("R-CNN needs scikit-learn: pip install 'facerec[rcnn]'") from error
-    return LinearSVC(C=c, loss="hinge", intercept_scaling=10.0, max_iter=2_000, random_state=0)
+    return LinearSVC(C=c, loss="hinge", intercept_scaling=10.0, max_iter=20_000, random_state=0)
 
 
 def region_features(weights: Path | None, settings: RCNNSettings) -> RegionFeatures:

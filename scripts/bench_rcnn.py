@@ -208,6 +208,7 @@ def page(most: int | None) -> None:
         "ImageNet weights. AP at IoU 0.5 as VOC counts it; COCO AP is the mean over IoUs of 0.5",
         "to 0.95. Seconds are processor",
         "time of one picture without reading it, the median; [bccd.md](bccd.md) has the small YOLO beside them.",
+        "<!-- figures: none, settings of the measures -->",
         "",
         "<!-- figures: rcnn.json -->",
         "| detector | mAP@0.5 | RBC | WBC | platelets | COCO AP | s/picture | made in |",

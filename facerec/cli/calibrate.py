@@ -53,6 +53,8 @@ def calibrate(
 
     if target_fmr is None and target_fpir is None:
         raise click.UsageError("give --target-fmr, --target-fpir, or both")
+    if encoder is not None:
+        encoder_folder(encoder)  # a name that is none is told before anything is opened
     opened = open_gallery(gallery or default_gallery(), create=False)
     card = Card.read(encoder_folder(options.encoder_for(opened, encoder)))
     with Counter("comparing") as progress:

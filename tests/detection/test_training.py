@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from facerec import images
 from facerec.detection.datasets import read_annotated
 from facerec.detection.detector import CARD, GRAPH, open_detector
 from facerec.detection.evaluating import measure
-from facerec.detection.fitting import begin, learn, plan_for
+from facerec.detection.fitting import begin, find_all, learn, plan_for
 from facerec.detection.networks import family
 from facerec.detection.settings import DetectorSettings
 from facerec.detection.training import LOG, read_material, train_into
@@ -163,3 +164,16 @@ def test_pictures_whose_boxes_are_all_alike_have_anchors_too():
     found = family("small").priors(np.full((9, 2), 16.0), np.random.default_rng(0))
     widths = [width for own in found for width, _ in own]
     assert widths == sorted(widths) and len(set(widths)) == 6 and 8 <= min(widths) < 16 < max(widths) <= 32
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("net, side", [("small", 64), ("yolov1", 448), ("yolov2", 64), ("yolov3", 64)])
+def test_it_learns_and_finds_on_a_gpu(drawn, tmp_path, net, side):
+    text = f'train = "list.txt"\nnet = "{net}"\nsize = [{side}, {side}]\nscales = [1.0]\nwidth = 0.25\nepochs = 1\n'
+    (drawn / "gpu.toml").write_text(text + 'batch = 8\ndevice = "cuda"\n')
+    material = read_material(drawn / "gpu.toml", tmp_path)
+    plan = plan_for(material.settings, material.train)
+    run = begin(material.settings, plan, len(material.train), tmp_path)
+    losses = [step.loss for step in learn(run, material.settings, plan, material.train)]
+    assert len(losses) == 3 and np.isfinite(losses).all()
+    assert len(find_all(run.averaged(), plan, material.train, material.settings.size)) == len(material.train)

@@ -63,6 +63,8 @@ def read_material(config: Path, out: Path, reading: Progress = silent) -> Materi
     Raises InvalidInput where `out` holds a finished network, or a run that was begun with other settings.
     """
     settings, here = SegmenterSettings.read(config), config.parent
+    if out.exists() and not out.is_dir():
+        raise InvalidInput(f"{out} is a file: name a folder for the run")
     if (out / REPORT).exists():
         raise InvalidInput(f"{out} holds a trained network already: choose another folder, or delete it")
     require_same_settings(out, settings)

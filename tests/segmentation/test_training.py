@@ -82,6 +82,8 @@ def test_a_run_is_gone_on_with_only_as_it_was_begun(shapes_folder: ShapesFolder,
     assert json.loads((out / "report.json").read_text())["mean_iou"] == outcome.agreement.mean_iou
     with pytest.raises(InvalidInput, match="holds a trained network already"):
         read_material(config, out)
+    with pytest.raises(InvalidInput, match="is a file"):
+        read_material(config, config)
     (out / "report.json").unlink()
     config.write_text(config.read_text().replace("0.003", "0.002"))
     with pytest.raises(InvalidInput, match="with another learning_rate"):

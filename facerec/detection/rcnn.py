@@ -29,6 +29,8 @@ from facerec.records import Detections, Float32, Image, Objects
 
 Propose = Callable[[Image], Float32]
 Progress = Callable[[int, int], None]
+CHANNELS = 512
+"""Of the network's last map."""
 MOST = 100
 """Detections of a picture that are kept."""
 
@@ -71,7 +73,9 @@ class RegionFeatures:
 
     @torch.inference_mode()
     def __call__(self, image: Image, boxes: Float32) -> Float32:
-        """(H, W, 3), (N, 4) -> (N, F)."""
+        """(H, W, 3), (N, 4) -> (N, F); N may be 0."""
+        if not len(boxes):
+            return np.zeros((0, 4 * CHANNELS), np.float32)
         picture = CAFFE.normalised(torch.from_numpy(image).permute(2, 0, 1).float())
         wide = with_context(torch.from_numpy(boxes), self.side, self.context)
         rows = [self._of(warp_regions(picture, some, self.side)) for some in torch.split(wide, self.batch)]

@@ -106,7 +106,9 @@ def chosen_regions(
 
 
 def head_losses(answers: Answers, chosen: Chosen) -> tuple[Tensor, Tensor]:
-    """Of the classes, and of the codes of regions that show an object: means over all regions."""
+    """Of the classes, and of the codes of regions that show an object: means over all regions, 0 of none."""
+    if not len(chosen.labels):
+        return answers.logits.sum(), answers.codes.sum()
     shown = torch.nonzero(chosen.labels < answers.codes.shape[1]).flatten()
     codes = answers.codes[shown, chosen.labels[shown]]
     wanted = encode(chosen.boxes[shown], chosen.regions[shown], HEAD)

@@ -48,9 +48,12 @@ class Pieces:
 def selective_search(image: Image, smallest: int = 12) -> Float32:
     """Where something may be: (H, W, 3) -> (N, 4) x1 y1 x2 y2, pixels, large pieces first, each box once.
 
-    `smallest` is the least side of a proposal in pixels. Raises MissingPart without scikit-image.
+    `smallest` is the least side of a proposal in pixels; a smaller picture has none. Raises MissingPart without
+    scikit-image.
     """
     height, width = image.shape[:2]
+    if min(height, width) < smallest:
+        return np.zeros((0, 4), np.float32)
     reduced = _reduced(image)
     scale = np.array([width, height] * 2) / np.array([reduced.shape[1], reduced.shape[0]] * 2)
     found = np.concatenate([boxes * scale for boxes in _groupings(reduced)])
@@ -74,7 +77,7 @@ def _reduced(image: Image) -> Float64:
     """The picture as 0..1, its longer side SIDE at most."""
     height, width = image.shape[:2]
     share = min(1.0, SIDE / max(height, width))
-    size = max(1, round(height * share)), max(1, round(width * share))
+    size = max(2, round(height * share)), max(2, round(width * share))  # a gradient needs two
     return np.asarray(_library().transform.resize(image, size, anti_aliasing=share < 1), np.float64)
 
 

@@ -41,6 +41,12 @@ def test_proposals_hold_the_things_on_a_picture() -> None:
     assert found.min() >= 0 and (found[:, 2] <= 160).all() and (found[:, 3] <= 120).all()
 
 
+@pytest.mark.parametrize("size", [(1, 1), (400, 1), (11, 80), (12, 900), (60, 60)])
+def test_pictures_of_one_colour_and_of_odd_sizes_have_few_proposals_or_none(size: tuple[int, int]) -> None:
+    found = selective_search(np.full((*size, 3), 90, np.uint8))
+    assert len(found) == (min(size) >= 12)
+
+
 def test_joining_goes_from_the_most_alike_to_the_whole() -> None:
     levels = np.zeros((4, 12, 3))
     levels[:, 4:8], levels[:, 8:] = 0.1, 0.9
@@ -106,6 +112,15 @@ def test_a_class_without_an_object_is_said(fitted: RCNN) -> None:
     lesson = lesson_of(image, objects[:1], 2, fitted.features, fitted.propose, settings, rng)
     with pytest.raises(InvalidInput, match="class 1 has no object"):
         fit_linear(lesson, settings, rng, lambda done, of: None)
+
+
+def test_a_picture_without_objects_teaches_what_is_not_there(fitted: RCNN) -> None:
+    image, _ = picture(np.random.default_rng(0))
+    settings, rng = fitted.settings, np.random.default_rng(0)
+    lesson = lesson_of(image, Objects.none(), 2, fitted.features, fitted.propose, settings, rng)
+    assert len(lesson.rows) and (lesson.owner == -1).all() and lesson.overlaps.max() == 0
+    flat = np.full((8, 8, 3), 90, np.uint8)
+    assert len(lesson_of(flat, Objects.none(), 2, fitted.features, fitted.propose, settings, rng).rows) == 0
 
 
 def test_a_picture_without_proposals_has_nothing_on_it(fitted: RCNN) -> None:

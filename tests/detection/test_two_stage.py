@@ -54,6 +54,16 @@ def test_regions_to_learn_from_are_a_quarter_objects_and_their_answers_are_judge
     assert found.labels.tolist() == [1]
 
 
+def test_pictures_without_an_object_or_a_region_have_a_loss_too() -> None:
+    torch.manual_seed(0)
+    net, draw = faster_rcnn(2, settings=SMALL), torch.Generator().manual_seed(0)
+    losses = net.losses(torch.rand(1, 3, 64, 96), [Objects.none()], draw)
+    assert torch.isfinite(losses.total) and losses.proposals == 0 and losses.boxes == 0
+    nothing = chosen_regions([torch.zeros(0, 4)], [torch.zeros(0, 4)], [torch.zeros(0).long()], 2, 8, draw)
+    kinds, places = head_losses(Answers(torch.zeros(0, 3), torch.zeros(0, 2, 4)), nothing)
+    assert kinds == 0 and places == 0
+
+
 def framed() -> Framed:
     """One picture with a bright square on it, four times."""
     pixels = np.full((4, 64, 96, 3), 60, np.uint8)

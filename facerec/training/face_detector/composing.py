@@ -18,7 +18,7 @@ from facerec.geometry import apply, similarity_transform
 from facerec.learning.datasets import SIDE
 from facerec.records import Float32, Image
 from facerec.training.face_detector.labels import Labels
-from facerec.training.face_detector.pasting import about, as_image, blob, compressed, drawn_out, paste, pictured
+from facerec.training.face_detector.pasting import about, as_image, blob, compressed, drawn_out, paste, pictured, smear
 
 WINDOW = 224
 """Side of the pictures that the net learns from, pixels."""
@@ -123,6 +123,8 @@ class Composer:
             if _room(box, [], self.window) and box[2] - box[0] >= self.settings.sizes[0] * 0.8:
                 boxes.append(box[None])
                 landmarks.append(points[None])
+            else:
+                smear(picture, box)
         scene = Scene(self._photographed(picture), np.concatenate(boxes), np.concatenate(landmarks))
         return mirrored(scene) if self._happens(0.5) else scene
 

@@ -82,6 +82,14 @@ def paste(picture: Image, crop: Image, matrix: np.ndarray, mask: Float32) -> Non
     window[:] = (window + share * (drawn.astype(np.float32) - window)).astype(np.uint8)
 
 
+def smear(picture: Image, box: Float32) -> None:
+    """Blur what lies in a box beyond recognition: half a face is neither a face nor none."""
+    low, high = np.maximum(box[:2], 0).astype(int), np.maximum(np.ceil(box[2:]), 0).astype(int)
+    window = picture[low[1] : high[1], low[0] : high[0]]
+    if window.size:
+        window[:] = cv2.blur(window, (2 * window.shape[1] + 1, 2 * window.shape[0] + 1))
+
+
 def as_image(levels: np.ndarray) -> Image:
     """Levels as OpenCV and arithmetic return them, as uint8."""
     return np.asarray(levels).astype(np.uint8, copy=False)

@@ -12,7 +12,7 @@ from facerec.geometry import apply
 from facerec.records import Faces, Image
 from facerec.training.face_detector.composing import Composer, ComposeSettings
 from facerec.training.face_detector.labels import CELL, TEMPLATE, Labels, corner, label, sheet
-from facerec.training.face_detector.pasting import about, drawn_out, paste, pictured
+from facerec.training.face_detector.pasting import about, drawn_out, paste, pictured, smear
 
 PLAIN = {"faceless": 0.0, "parts": 0.0, "covered": 0.0, "grey": 0.0, "soft": 0.0, "jpeg": 0.0, "noise": 0.0}
 GREY = [np.full((300, 300, 3), 90, np.uint8)]
@@ -154,3 +154,21 @@ def test_a_drawn_face_is_put_in_as_it_is() -> None:
     composer = Composer(crop[None], labels(1), GREY, 5, ComposeSettings(sizes=(70.0, 90.0), **PLAIN))
     scenes = [composer() for _ in range(4)]
     assert all(len(scene.boxes) and scene.picture.std() > 5 for scene in scenes)
+
+
+def test_half_a_face_at_the_edge_is_smeared() -> None:
+    picture = np.tile(np.array([0, 200], np.uint8)[:, None, None], (20, 40, 3))
+    smear(picture, np.float32([-10, 10, 12, 30]))
+    assert picture[10:30, :12].std() < 20 and picture[:10].std() == 100 and picture[:, 12:].std() == 100
+
+
+def test_faces_of_people_are_replaced_where_they_were() -> None:
+    frame = np.full((120, 120, 3), 40, np.uint8)
+    heads = (TEMPLATE * 0.5 + 30)[None].astype(np.float32)
+    composer = Composer(spotted(), labels(1), GREY, 6, ComposeSettings(peopled=1.0, **PLAIN), peopled=[(frame, heads)])
+    scenes = [composer() for _ in range(8)]
+    whole = [scene for scene in scenes if len(scene.boxes)]
+    assert whole and all(scene.picture.std() > 5 for scene in whole)
+    for scene in whole:
+        (left, top), (right, bottom) = scene.boxes[0].reshape(2, 2)
+        assert (scene.landmarks[0] > [left, top]).all() and (scene.landmarks[0] < [right, bottom]).all()

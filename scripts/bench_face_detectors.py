@@ -67,7 +67,7 @@ TILE, ACROSS = 250, 4
 WIDTHS = {50: 125, 32: 80, 24: 60, 16: 40, 12: 30}
 """Width of a face, roughly -> side of its tile, pixels."""
 NAMES = ("mtcnn", "yunet", "facerec")
-LOW = {"mtcnn": 0.7, "yunet": 0.3, "facerec": 0.15}
+LOW = {"mtcnn": 0.7, "yunet": 0.3, "facerec": 0.2}
 """Thresholds at which a detector may confirm another's find."""
 
 
@@ -75,7 +75,7 @@ def opened(data: Path, folder: Path, threads: int, low: bool = False, small: boo
     """The three detectors; with `low` at thresholds at which they only confirm, with `small` YuNet's graph for 320."""
     mtcnn = MtcnnSettings(thresholds=(0.6, 0.7, LOW["mtcnn"])) if low else MtcnnSettings()
     yunet = YuNetSettings(threshold=LOW["yunet"]) if low else YuNetSettings()
-    ours = SingleShotSettings(threshold=float(json.loads((folder / CARD).read_text())["threshold"]))
+    ours = SingleShotSettings(usual=tuple(json.loads((folder / CARD).read_text())["usual"]))
     side = 320 if small else 640
     return {
         "mtcnn": Mtcnn(mtcnn, {name: open_graph(graph, threads) for name, graph in mtcnn_graphs().items()}),

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from facerec.faces.detector import create_detector
-from facerec.faces.single_shot import PACKAGED, SingleShot, SingleShotSettings
+from facerec.faces.single_shot import PACKAGED, STRIDES, SingleShot, SingleShotSettings
 from facerec.faces.single_shot_export import graph_of, landmark_graph_of, write_detector
 from facerec.faces.yunet import YuNet, YuNetSettings
 from facerec.learning.datasets import load_shards
@@ -32,7 +32,7 @@ from facerec.training.face_detector.composing import Composer, ComposeSettings, 
 from facerec.training.face_detector.labels import Labels, label
 from facerec.training.face_detector.loop import DetectorSettings, Training
 from facerec.training.face_detector.refining import Guesses, refine
-from facerec.training.face_detector.threshold import answers, choose
+from facerec.training.face_detector.threshold import answers, choose, only
 
 SPLITS = {"train": ("train", "unlabelled"), "val": ("val",)}
 LANDMARK_STEPS = 1500
@@ -130,18 +130,26 @@ def package(
     people, labels = labelled(given.data, given.out, "val")
     streets = backgrounds.streets(given.data, ["val"])
     composer = Composer(people, labels, streets, SEED + 1, ComposeSettings(sizes=(12.0, 190.0), parts=0.35))
-    detect = SingleShot(open_graph(graph), SingleShotSettings(threshold=0.05))
-    chosen = choose(answers(detect, (composer() for _ in range(SCENES))))
+    scenes, opened = [composer() for _ in range(SCENES)], open_graph(graph)
+    chosen = {stride: choose(answers(SingleShot(opened, only(stride)), scenes)) for stride in STRIDES}
+    usual = [one.threshold for one in chosen.values()]
+    whole = answers(SingleShot(opened, SingleShotSettings(usual=tuple(usual))), scenes)
     say(f"{len(graph):,} and {len(small):,} bytes, {chosen}")
     facts |= {
         "landmarks": small_facts | {"steps": LANDMARK_STEPS},
-        "threshold_chosen_on": chosen._asdict(),
+        "chosen_on": {
+            "pictures": whole.pictures,
+            "faces": len(whole.true),
+            "recall": float((whole.true > 0).mean()),
+            "false_per_picture": len(whole.false) / whole.pictures,
+            "strides": {stride: one._asdict() for stride, one in chosen.items()},
+        },
         "crops": len(training.composer.crops),
         "faceless": faceless,
         "training": asdict(training.settings),
         "composing": asdict(training.composer.settings),
     }
-    write_detector(given.package, graph, small, chosen.threshold, facts)
+    write_detector(given.package, graph, small, usual, facts)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import numpy as np
 from facerec.digest import read_verified
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces import align
-from facerec.faces.area import shrink
 from facerec.faces.reduced import detect_within
 from facerec.geometry import apply, invert, iou, nms, similarity_transform, warp
 from facerec.records import Faces, Float32, Image
@@ -42,6 +41,8 @@ USUAL = 3.0
 """A box of log-size 0 is so many cells wide."""
 SMALLER = 3
 """From one copy of the picture to the next."""
+COPIES = 3
+"""The picture itself and reduced ones, at most."""
 LEAST = 96
 """A copy's longer side is at least so many pixels."""
 
@@ -50,7 +51,9 @@ LEAST = 96
 class SingleShotSettings:
     """What the detector looks for.
 
-    threshold  lowest score of a face, 0..1; the packaged one is chosen where false finds are rare, see its card
+    threshold  lowest score of a face, 0..1, once the scores of all strides are made even
+    usual      what the net says at strides 8, 16 and 32 of what is just enough for a face, 0..1, which becomes a score
+               of 0.5: the net is surer of large faces than of small ones
     overlap    of two boxes over their union, above which the worse is dropped
     within     of two boxes over the smaller one, above which the worse is dropped: no face lies on another's cheek
     voting     of two boxes over their union, above which both see the same face and are averaged
@@ -58,14 +61,18 @@ class SingleShotSettings:
     """
 
     threshold: float = 0.5
+    usual: tuple[float, float, float] = (0.5, 0.5, 0.5)
     overlap: float = 0.4
     within: float = 0.6
     voting: float = 0.75
     long_side: int = 1920
 
     def __post_init__(self) -> None:
-        if not (0 < self.threshold < 1 and 0 <= self.overlap <= self.voting <= 1 and self.long_side >= STRIDES[-1]):
-            raise InvalidInput(f"threshold 0..1, 0 <= overlap <= voting <= 1, long_side >= 32 are needed, not {self}")
+        shares = all(0 < one < 1 for one in (self.threshold, *self.usual))
+        if not (shares and 0 <= self.overlap <= self.voting <= 1 and self.long_side >= STRIDES[-1]):
+            raise InvalidInput(
+                f"threshold and usual 0..1, 0 <= overlap <= voting <= 1 and long_side >= 32 are needed, not {self}"
+            )
 
 
 class SingleShot:
@@ -86,12 +93,10 @@ class SingleShot:
         return detect_within((side, side), self._detect, image)
 
     def _detect(self, image: Image) -> Faces:
-        seen = [self._seen(image)]
-        height, width = image.shape[:2]
-        for factor in (SMALLER, SMALLER**2):
-            if max(height, width) // factor >= LEAST:
-                small = shrink(image, max(height // factor, 1), max(width // factor, 1))
-                seen.append(enlarged(self._seen(small), width / small.shape[1], height / small.shape[0]))
+        seen, copy, factor = [self._seen(image)], image, 1
+        while max(copy.shape[:2]) // SMALLER >= LEAST and len(seen) < COPIES:
+            copy, factor = thirds(copy), factor * SMALLER
+            seen.append(enlarged(self._seen(copy), factor))
         faces = merged(joined(seen), self._settings)
         return corrected(image, faces, self._shifts) if self._shifts and len(faces) else faces
 
@@ -100,7 +105,7 @@ class SingleShot:
         height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in image.shape[:2])
         framed = np.zeros((1, height, width, 3), np.uint8)
         framed[0, : image.shape[0], : image.shape[1]] = image
-        return decode(self._cells(framed)[0][0], height, width, self._settings.threshold)
+        return decode(self._cells(framed)[0][0], height, width, self._settings)
 
 
 def corrected(image: Image, faces: Faces, shifts: Opened) -> Faces:
@@ -123,7 +128,7 @@ def open_single_shot(folder: Path = PACKAGED, threads: int | None = None) -> Sin
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         digests = {name: str(card[f"{name}_sha256"]) for name in ("detector", "landmarks")}
-        settings = SingleShotSettings(threshold=float(card["threshold"]))
+        settings = SingleShotSettings(usual=tuple(float(one) for one in card["usual"]))  # type: ignore[arg-type]
     except OSError as error:
         raise MissingPart(f"no face detector in {folder}: scripts/train_face_detector makes one") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -135,26 +140,66 @@ def open_single_shot(folder: Path = PACKAGED, threads: int | None = None) -> Sin
     return SingleShot(cells, settings, shifts)
 
 
-def enlarged(faces: Faces, across: float, down: float) -> Faces:
-    """Faces of a reduced copy in the picture that is `across` times as wide and `down` times as high.
+def thirds(image: Image) -> Image:
+    """A copy of a third of the size, means of 3x3 pixels; up to two rows and columns at the far edges are left out."""
+    height, width = image.shape[0] // SMALLER, image.shape[1] // SMALLER
+    if not height or not width:
+        return np.zeros((max(height, 1), max(width, 1), 3), np.uint8)
+    sums = np.zeros((height, width, 3), np.uint16)
+    for row in range(SMALLER):
+        for column in range(SMALLER):
+            sums += image[row : height * SMALLER : SMALLER, column : width * SMALLER : SMALLER]
+    return ((sums + SMALLER**2 // 2) // SMALLER**2).astype(np.uint8)
+
+
+def enlarged(faces: Faces, factor: int) -> Faces:
+    """Faces of a copy of one `factor`-th of the size, in the picture itself.
 
     A box's sides lie between pixels, a landmark at the middle of one: the middle of a pixel of the copy is not the
     middle of the first of those that it was made of.
     """
-    factors = np.array([across, down], np.float32)
-    shift = (factors - 1) / np.float32(2)
-    return Faces(faces.boxes * np.tile(factors, 2), faces.landmarks * factors + shift, faces.scores)
+    shift = np.float32((factor - 1) / 2)
+    return Faces(faces.boxes * np.float32(factor), faces.landmarks * np.float32(factor) + shift, faces.scores)
 
 
-def decode(cells: Float32, height: int, width: int, threshold: float) -> Faces:
-    """Faces of the cells whose score is `threshold` or more: (cells, 15) of a picture of that size -> Faces."""
-    seen = np.flatnonzero(cells[:, 0] >= threshold)
-    middles, strides = grid(height, width)
-    middles, strides, chosen = middles[seen], strides[seen, None], cells[seen]
-    centres = middles + chosen[:, 1:3] * strides
-    halves = np.exp(np.clip(chosen[:, 3:5], -4, 4)) * (USUAL / 2 * strides)
-    landmarks = middles[:, None] + chosen[:, 5:].reshape(-1, 5, 2) * strides[:, None]
-    return Faces(np.concatenate([centres - halves, centres + halves], axis=1), landmarks, chosen[:, 0])
+def even(scores: Float32, usual: float) -> Float32:
+    """Scores on one scale: the odds of each in those of what is usual there; as sure as usual is 0.5.
+
+    >>> [round(float(score), 2) for score in even(np.float32([0.6, 0.9]), 0.6)]
+    [0.5, 0.86]
+    """
+    return np.asarray(scores * (1 - usual) / (scores * (1 - usual) + (1 - scores) * usual), np.float32)
+
+
+def least(threshold: float, usual: float) -> float:
+    """What the net has to say for a score of `threshold`: `even` the other way.
+
+    >>> round(least(0.5, 0.6), 3), round(least(0.86, 0.6), 2)
+    (0.6, 0.9)
+    """
+    return threshold * usual / (threshold * usual + (1 - threshold) * (1 - usual))
+
+
+def decode(cells: Float32, height: int, width: int, settings: SingleShotSettings) -> Faces:
+    """Faces of the cells that are sure enough: (cells, 15) of a picture of that size -> Faces."""
+    counts = [(height // stride) * (width // stride) for stride in STRIDES]
+    levels = np.split(cells, np.cumsum(counts)[:-1])
+    parts = zip(levels, STRIDES, settings.usual, strict=True)
+    return joined(
+        [_of_level(level, stride, width // stride, usual, settings.threshold) for level, stride, usual in parts]
+    )
+
+
+def _of_level(cells: Float32, stride: int, columns: int, usual: float, threshold: float) -> Faces:
+    """Faces of one stride's cells, `columns` in a row."""
+    seen = np.flatnonzero(cells[:, 0] >= least(threshold, usual))
+    chosen = cells[seen]
+    middles = (np.stack([seen % columns, seen // columns], axis=1) + 0.5) * stride - 0.5
+    centres = middles + chosen[:, 1:3] * stride
+    halves = np.exp(np.clip(chosen[:, 3:5], -4, 4)) * (USUAL / 2 * stride)
+    boxes = np.concatenate([centres - halves, centres + halves], axis=1)
+    landmarks = middles[:, None] + chosen[:, 5:].reshape(-1, 5, 2) * stride
+    return Faces(boxes.astype(np.float32), landmarks.astype(np.float32), even(chosen[:, 0], usual))
 
 
 def grid(height: int, width: int) -> tuple[Float32, Float32]:

@@ -1,4 +1,4 @@
-"""A trained face detector becomes a folder: two graphs that take pixels, and a card with digests and threshold."""
+"""A trained face detector becomes a folder: two graphs that take pixels, and a card with digests and thresholds."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def _exported(module: nn.Module, returns: str, pictures: list[Image]) -> tuple[b
     return graph, {"parameters": parameters, "difference_from_torch": require_agreement(module, graph, pictures)}
 
 
-def write_detector(folder: Path, detector: bytes, landmarks: bytes, threshold: float, facts: dict[str, Any]) -> None:
+def write_detector(
+    folder: Path, detector: bytes, landmarks: bytes, usual: Sequence[float], facts: dict[str, Any]
+) -> None:
     """Write a detector's folder, the card last: a reader never finds a card before what it describes.
 
     Raises InvalidInput where both graphs together are larger than a packaged detector may be.
@@ -103,7 +105,7 @@ def write_detector(folder: Path, detector: bytes, landmarks: bytes, threshold: f
     if size > LARGEST:
         raise InvalidInput(f"the graphs have {size:,} bytes; a packaged detector has {LARGEST:,} at most")
     digests = {"detector_sha256": sha256(detector), "landmarks_sha256": sha256(landmarks)}
-    card = {"schema": 1, **digests, "bytes": size, "threshold": threshold}
+    card = {"schema": 1, **digests, "bytes": size, "usual": list(usual)}
     for name, graph in ((GRAPH, detector), (LANDMARKS, landmarks)):
         with replacing(folder / name) as fresh:
             fresh.write_bytes(graph)

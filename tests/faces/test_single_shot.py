@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from facerec.faces.single_shot import (
     grid,
     merged,
     open_single_shot,
+    thirds,
 )
 from facerec.geometry import apply, iou, similarity_transform
 from facerec.records import Faces, Image
@@ -61,7 +63,7 @@ def test_decodes_one_cell_by_hand() -> None:
     cells = np.zeros((cells_of(64, 96), NUMBERS), np.float32)
     row = 8 * 12 + 1 * 6 + 2  # stride 16: its second row, its third column
     cells[row] = [0.8, 0.25, -0.5, np.log(2), 0, *np.arange(10) / 10]
-    faces = decode(cells, 64, 96, 0.5)
+    faces = decode(cells, 64, 96, SingleShotSettings())
     middle = np.array([2.5 * 16 - 0.5, 1.5 * 16 - 0.5])
     centre, half = middle + np.array([0.25, -0.5]) * 16, np.array([3 * 16, 1.5 * 16])
     assert faces.scores == pytest.approx([0.8])
@@ -90,7 +92,8 @@ def slowly(cells: np.ndarray, height: int, width: int, threshold: float) -> list
 @pytest.mark.parametrize("size", [(32, 32), (64, 96), (160, 32)])
 def test_decoding_agrees_with_the_slow_way(size: tuple[int, int]) -> None:
     cells = RNG.normal(0, 0.6, (cells_of(*size), NUMBERS)).astype(np.float32)
-    faces = decode(cells, *size, 0.3)
+    cells[:, 0] = np.clip(cells[:, 0], 0, 1)
+    faces = decode(cells, *size, SingleShotSettings(threshold=0.3))
     expected = np.array(slowly(cells, *size, 0.3))
     assert len(faces) == len(expected) > 3
     np.testing.assert_allclose(faces.boxes, expected[:, :4], rtol=1e-4, atol=1e-3)
@@ -126,18 +129,38 @@ def test_a_large_face_is_found_in_the_smallest_copy_and_mapped_back() -> None:
     faces = detect(np.full((300, 900, 3), 7, np.uint8))
     assert [part.shape[1:3] for part in seen] == [(320, 928), (128, 320), (64, 128)]
     assert not seen[0][0, 300:].any() and not seen[0][0, :, 900:].any()
-    np.testing.assert_allclose(faces.boxes, [[-8.5 * 9, -8.5 * 300 / 33, 15.5 * 9, 15.5 * 300 / 33]], rtol=1e-5)
+    np.testing.assert_allclose(faces.boxes, [[-8.5 * 9, -8.5 * 9, 15.5 * 9, 15.5 * 9]], rtol=1e-5)
     assert faces.landmarks[0, 0, 0] == pytest.approx(3.5 * 9 + 4)  # the middle of a pixel of the copy
+
+
+def test_strides_are_made_even() -> None:
+    cells = np.zeros((cells_of(32, 32), NUMBERS), np.float32)
+    cells[:, 0] = 0.6
+    assert len(decode(cells, 32, 32, SingleShotSettings(usual=(0.7, 0.7, 0.5)))) == 1
+    assert len(decode(cells, 32, 32, SingleShotSettings(usual=(0.59, 0.7, 0.7)))) == 16
+    np.testing.assert_allclose(decode(cells, 32, 32, SingleShotSettings(usual=(0.9, 0.6, 0.9))).scores, 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(9, 12), (10, 14), (3, 300), (2, 50), (1, 1)])
+def test_a_third_is_the_mean_of_blocks(size: tuple[int, int]) -> None:
+    picture = RNG.integers(0, 256, (*size, 3), np.uint8)
+    small, (height, width) = thirds(picture), (size[0] // 3, size[1] // 3)
+    assert small.shape == (max(height, 1), max(width, 1), 3)
+    if height and width:
+        blocks = picture[: height * 3, : width * 3].reshape(height, 3, width, 3, 3).mean(axis=(1, 3))
+        assert np.abs(small - blocks).max() <= 0.5
 
 
 def test_nothing_below_the_threshold() -> None:
     assert len(SingleShot(one_face(0.49, 3, []))(np.zeros((64, 64, 3), np.uint8))) == 0
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 0}, {"threshold": 1}, {"overlap": 0.8}, {"long_side": 8}])
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"threshold": 0}, {"threshold": 1}, {"usual": (0.5, 0.5, 1)}, {"overlap": 0.8}, {"long_side": 8}]
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match="are needed"):
-        SingleShotSettings(**wrong)  # type: ignore[arg-type]
+        SingleShotSettings(**wrong)
 
 
 def test_landmarks_are_placed_again_in_the_upright_face() -> None:
@@ -197,7 +220,7 @@ def test_a_folder_that_is_none_is_explained(tmp_path: Path) -> None:
     (tmp_path / "own" / GRAPH).write_bytes(b"")
     with pytest.raises(DamagedFile, match="sha256"):
         open_single_shot(tmp_path / "own")
-    for content in ("{}", "no json", '{"detector_sha256": "0", "landmarks_sha256": "0", "threshold": 2}', "[]"):
+    for content in ("{}", "no json", '{"detector_sha256": "0", "landmarks_sha256": "0", "usual": [2, 0, 0]}', "[]"):
         (tmp_path / "own" / CARD).write_text(content)
         with pytest.raises((DamagedFile, InvalidInput)):
             open_single_shot(tmp_path / "own")

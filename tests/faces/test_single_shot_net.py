@@ -47,7 +47,7 @@ def test_the_graphs_compute_what_torch_does_on_any_size(net: SingleShotNet, tmp_
         assert open_graph(graph)(np.zeros((1, *size, 3), np.uint8))[0].shape[2] == NUMBERS
     for count in (1, 3):
         assert open_graph(second)(np.zeros((count, FACE, FACE, 3), np.uint8))[0].shape == (count, 5, 2)
-    write_detector(tmp_path, graph, second, 0.4, facts | {"note": "a test"})
+    write_detector(tmp_path, graph, second, (0.4, 0.5, 0.6), facts | {"note": "a test"})
     assert len(open_single_shot(tmp_path)(grainy())) == 0
     assert json.loads((tmp_path / "card.json").read_text())["note"] == "a test"
 
@@ -63,7 +63,7 @@ def test_another_graph_is_noticed(net: SingleShotNet) -> None:
 
 def test_graphs_that_are_too_large_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="at most"):
-        write_detector(tmp_path, bytes(600_000), bytes(500_000), 0.5, {})
+        write_detector(tmp_path, bytes(600_000), bytes(500_000), (0.5, 0.5, 0.5), {})
     assert not list(tmp_path.iterdir())
 
 

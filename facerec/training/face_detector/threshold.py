@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facerec.errors import InvalidInput
+from facerec.faces.single_shot import STRIDES, SingleShotSettings
 from facerec.geometry import iou
 from facerec.records import Faces, Float32, Image
 from facerec.training.face_detector.composing import Scene
@@ -15,7 +16,17 @@ from facerec.training.face_detector.composing import Scene
 OVERLAP = 0.35
 """A face counts as found when a box has this overlap with its own."""
 FALSE = 0.0025
-"""False finds a picture that the chosen threshold lets through."""
+"""False finds a picture that the threshold of a stride lets through."""
+
+
+NEVER = 1 - 1e-6
+"""What is usual at a stride that is not to find anything."""
+
+
+def only(stride: int, threshold: float = 0.05) -> SingleShotSettings:
+    """Settings with which the cells of one stride find faces, and the others none."""
+    usual = tuple(0.5 if other == stride else NEVER for other in STRIDES)
+    return SingleShotSettings(threshold=threshold, usual=usual)  # type: ignore[arg-type]
 
 
 class Chosen(NamedTuple):

@@ -12,7 +12,7 @@ pytest.importorskip("cv2")
 import torch
 
 from facerec.errors import InvalidInput
-from facerec.faces.single_shot import decode, grid
+from facerec.faces.single_shot import SingleShotSettings, decode, grid
 from facerec.records import Faces
 from facerec.training.face_detector.composing import Composer, Scene, mirrored
 from facerec.training.face_detector.labels import TEMPLATE, Labels
@@ -110,7 +110,7 @@ def test_the_right_answer_costs_nothing_and_is_decoded_to_the_truth() -> None:
     assert float(parts.total()) == pytest.approx(0, abs=1e-3)
     sure = cells[0].numpy()
     sure[:, 0] = sure[:, 0] > 0
-    seen = decode(sure, 96, 96, 0.5)
+    seen = decode(sure, 96, 96, SingleShotSettings())
     assert np.abs(seen.boxes[:, None] - scene.boxes).max(axis=2).min(axis=1).max() < 1e-3
     assert np.abs(seen.landmarks[:, None] - scene.landmarks).max(axis=(2, 3)).min(axis=1).max() < 1e-3
 

@@ -68,13 +68,15 @@ def answers(detect: Callable[[Image], Faces], scenes: Iterable[Scene]) -> Answer
 
 
 def choose(given: Answers, false: float = FALSE) -> Chosen:
-    """The lowest threshold, in hundredths, that lets through at most `false` false finds a picture.
+    """The lowest threshold, in hundredths and from 0.5 up, that lets through at most `false` false finds a picture.
 
-    >>> answers = Answers(np.float32([0.9, 0.55, 0]), np.float32([0.7, 0.3]), pictures=2)
+    The score is what the net thinks of its box: below 0.5 it thinks that less than half of it is right.
+
+    >>> answers = Answers(np.float32([0.9, 0.55, 0]), np.float32([0.7, 0.6]), pictures=2)
     >>> choose(answers, false=0.5).threshold
-    0.31
+    0.61
     """
-    for hundredths in range(5, 100):
+    for hundredths in range(50, 100):
         threshold = hundredths / 100
         wrong = float((given.false >= threshold).sum()) / given.pictures
         if wrong <= false:

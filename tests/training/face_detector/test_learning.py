@@ -173,9 +173,9 @@ def test_a_run_learns_stops_and_goes_on(tmp_path: Path) -> None:
 
 def test_a_threshold_lets_through_as_many_false_finds_as_allowed() -> None:
     scene = Scene(np.zeros((64, 64, 3), np.uint8), np.float32([[8, 8, 24, 24]]), np.zeros((1, 5, 2), np.float32))
-    boxes, scores = np.float32([[8, 8, 24, 25], [40, 40, 60, 60]]), np.float32([0.8, 0.42])
+    boxes, scores = np.float32([[8, 8, 24, 25], [40, 40, 60, 60]]), np.float32([0.8, 0.62])
     given = answers(lambda _: Faces(boxes, np.zeros((2, 5, 2), np.float32), scores), [scene] * 4)
-    assert choose(given, false=0.5)[:3] == (0.43, 0.0, 1.0)
-    assert choose(given, false=1.0).threshold == 0.05
+    assert choose(given, false=0.5)[:3] == (0.63, 0.0, 1.0)
+    assert choose(given, false=1.0).threshold == 0.5
     with pytest.raises(InvalidInput, match="pictures"):
         answers(lambda _: Faces.none(), [])

@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -186,7 +185,8 @@ def measure_peak(what: str, weights: Path | None) -> None:
         del scene
         for _ in range(SPEED_STEPS):
             run()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # ru_maxrss would hold the parent's peak too
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 
 def fast(model: Path) -> Figures:
@@ -332,17 +332,19 @@ def main() -> None:
     if options.peak:
         return measure_peak(options.peak, options.weights)
     nets = [net for net in NETS if net in CHOICES and (net != "squeezenet" or options.weights)]
+    parts, fresh = options.parts.split(","), Figures()
+    if "curves" in parts:
+        fresh["curves"] = curves(nets, options.weights)
+    if "speed" in parts:
+        fresh["speed"] = speed(nets, options.weights)
+    if "fast" in parts and options.model:
+        fresh["fast"] = fast(options.model)
     file = RESULTS / "style.json"
     found: Figures = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    found["made_by"] = "scripts/bench_style"
-    found["machine"] = f"torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores"
-    parts = options.parts.split(",")
-    if "curves" in parts:
-        found["curves"] = curves(nets, options.weights)
-    if "speed" in parts:
-        found["speed"] = speed(nets, options.weights)
-    if "fast" in parts and options.model:
-        found["fast"] = fast(options.model)
+    found |= {
+        "made_by": "scripts/bench_style",
+        "machine": f"torch {torch.__version__}, {platform.machine()}, {os.cpu_count()} cores",
+    } | fresh
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (RESULTS / "style.md").write_text(page(found), encoding="utf-8")
 

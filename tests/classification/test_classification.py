@@ -114,6 +114,15 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_bfloat16_learns_the_same_task() -> None:
+    some = digits(200)
+    how = {"data": "", "epochs": 4, "learning_rate": 0.02, "batch": 16, "augment": ViewSettings(shift=2, blur=0.5)}
+    half, single = (train_classifier(ClassifierSettings(bf16=bf16, **how), some, some) for bf16 in (True, False))
+    assert half.epochs[-1].loss == pytest.approx(single.epochs[-1].loss, abs=0.3)
+    assert half.epochs[-1].loss < half.epochs[0].loss
+    assert all(value.dtype == torch.float32 for value in half.net.state_dict().values())
+
+
 def test_a_view_without_settings_is_the_picture_and_with_them_another() -> None:
     some, prepare = digits(4), classification.plain(32, 1)
     rng = torch.Generator().manual_seed(0)

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from facerec.errors import BadImage, ImageTooLarge, InvalidInput
-from facerec.images import Limits, encode, find, is_picture_name, load, read_bytes, save
+from facerec.images import Limits, encode, find, is_picture_name, load, read_bytes, save, save_animation
 from tests.images.samples import encoded, exif, original
 
 CONTENT = encoded(original(), "PNG")
@@ -203,3 +203,14 @@ def test_a_name_of_255_bytes_can_be_saved(tmp_path):
 def test_encoded_bytes_are_the_saved_ones(tmp_path):
     save(original(), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == encode(original(), "PNG")
+
+
+def test_an_animation_is_written_whole_and_refused_otherwise(tmp_path) -> None:
+    frames = [np.full((8, 9, 3), level, np.uint8) for level in (0, 120, 240)]
+    save_animation(frames, tmp_path / "a.gif", milliseconds=100)
+    with PIL.Image.open(tmp_path / "a.gif") as gif:
+        assert gif.n_frames == 3 and gif.size == (9, 8) and gif.info["duration"] == 100
+    for wrong, name in (([], "b.gif"), ([frames[0], frames[0][:4]], "b.gif"), (frames, "b.png"), (frames, "no/b.gif")):
+        with pytest.raises(InvalidInput):
+            save_animation(wrong, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]

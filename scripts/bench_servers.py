@@ -186,7 +186,7 @@ def page(result: dict) -> str:
         "Recall is the share of the exact answer that was found.",
         "",
         f"Load at the end: {result.get('load at the end', 'not recorded; the machine was busy')}, on {os.cpu_count()}",
-        "cores. Where it is far above them, an engine in a process of its own (PostgreSQL, Milvus) waits for its turn at",
+        "cores. Where it is far above them, an engine in a process of its own (PostgreSQL) waits for its turn at",
         "every question, and the times say more about that than about searching; recall and bytes do not depend on it.",
         "",
         "| engine | ms a search | beside exact faiss | recall@1 | recall@10 | seconds to build |",

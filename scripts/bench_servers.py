@@ -106,9 +106,11 @@ def compared(engines: dict[str, Search], probes: Float32) -> dict[str, dict[str,
             began = time.perf_counter()
             found[name] = [search(probe[None]) for probe in probes]
             times[name].append((time.perf_counter() - began) / len(probes) * 1e3)
+    base = statistics.median(times["faiss, exact"])
     return {
         name: {
             "ms": round(statistics.median(times[name]), 3),
+            "beside_faiss": round(statistics.median(times[name]) / base, 2),
             "recall_1": float(np.mean([a[0] == b[0] for a, b in zip(found[name], right, strict=True)])),
             "recall_10": float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found[name], right, strict=True)])),
         }
@@ -176,7 +178,7 @@ def page(result: dict) -> str:
     """The figures as a page."""
     server, built, engines = result["server"], result["built_seconds"], result["engines"]
     built = {**built, "PostgreSQL, HNSW": server["hnsw_build"]}
-    base, templates = engines["faiss, exact"]["ms"], result["templates"]
+    templates = result["templates"]
     lines = [
         "# Where an index may live",
         "",
@@ -196,7 +198,7 @@ def page(result: dict) -> str:
         cells = [
             name,
             f"{one['ms']:.2f}",
-            f"{one['ms'] / base:.2f}",
+            f"{one['beside_faiss']:.2f}",
             f"{one['recall_1']:.3f}",
             f"{one['recall_10']:.3f}",
         ]

@@ -57,8 +57,8 @@ def settings_of(net: str, weights: Path | None, **more: Any) -> StyleSettings:
     return StyleSettings(net=net, weights=weights if net == "squeezenet" else None, **more)
 
 
-BETAS = {("china", "squeezenet"): 200.0, ("astronaut", "squeezenet"): 10.0, ("coffee", "squeezenet"): 10.0}
-"""SqueezeNet's features of a grey texture leave nothing of a portrait where they do justice to a flower."""
+BETAS = {("china", "squeezenet"): 200.0, ("astronaut", "squeezenet"): 1.0, ("coffee", "squeezenet"): 2.0}
+"""With what does justice to a flower, SqueezeNet's features of a grey texture leave nothing of a portrait."""
 
 
 def likeness(first: Image, second: Image) -> float:
@@ -232,7 +232,7 @@ def against(photo: Image, painted: Image, style: Image) -> Figures:
     }  # fmt: skip
 
 
-FAST_STEPS = 20
+FAST_STEPS = 60
 
 
 def page(found: Figures) -> str:

@@ -234,7 +234,7 @@ def reduced(photo: Image, size: int | None) -> Image:
 @click.argument("photos", type=options.pictures, metavar="PHOTOS")
 @click.option("-o", "--out", type=options.pictures, metavar="DIR", help="[default: STYLE's name and -style, here]")
 @click.option("--steps", type=COUNT, default=2000, show_default=True, help="Batches to learn from.")
-@click.option("--batch", type=COUNT, default=4, show_default=True)
+@click.option("--batch", type=COUNT, default=2, show_default=True)
 @click.option("--crop", type=COUNT, default=128, show_default=True, help="Side of what it learns on, pixels.")
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.003, show_default=True)
 @click.option("--width", type=COUNT, default=16, show_default=True, help="Of the network; time grows with its square.")

@@ -48,7 +48,7 @@ class FastSettings:
 
     look: StyleSettings = field(default_factory=lambda: StyleSettings(size=256))
     steps: int = 2000
-    batch: int = 4
+    batch: int = 2
     crop: int = 128
     rate: float = 3e-3
     width: int = WIDTH

@@ -224,6 +224,7 @@ def main() -> None:
         if "enrolling" in options.parts and "enrolling" not in kept:
             kept["enrolling"] = enrolling_at_once(Path(fleeting) / "busy.db", newcomer)
             write_result(out, kept)
+    write_result(out, kept)
     if "enrolling" not in kept or any(part not in one for one in kept["sizes"] for part in PARTS):
         print("the page is written once every part is measured")
         return

@@ -22,7 +22,8 @@ each detector is measured against the two others, against MediaPipe's face mesh,
 against itself: its landmarks in a mirrored, in a turned and in a reduced picture, brought back. In composed groups the
 truth is what MTCNN says of the clean crop, which favours MTCNN.
 
-Times are milliseconds on the clock and of CPU, detectors in turn, the median of rounds.
+Times are milliseconds on the clock and of CPU, detectors in turn, the median of rounds. Where the process was given one
+core only, as here, two threads are no faster than one.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("FACEREC_DATA"), help="the data folder")
     parser.add_argument("--out", type=Path, default=Path("runs/face-detector"), help="where the stages are kept")
     parser.add_argument("--package", type=Path, default=PACKAGED, help="where the detector goes (into the package)")
-    parser.add_argument("--steps", type=int, default=4800, help="steps of training (4800)")
+    parser.add_argument("--steps", type=int, default=4500, help="steps of training (4500)")
     parser.add_argument("--start", type=Path, help="a checkpoint whose averaged weights are the first")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="the highest learning rate (0.0025)")
     parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long; the same command goes on")

@@ -6,7 +6,8 @@ The loop is the one of `facerec train`: it picks crops, makes random views ahead
 for NaN, averages the weights and reports. Bare are the trunk's forward pass on one batch that never changes, a
 distillation loss and the backward pass; with `step`, the optimizer's step too. All sides share one process, one
 trunk, one compilation and the settings of the packaged encoder's recipe, and take turns. In a turn the loop first uses
-up the batches that were made while others had theirs. The machine must be idle: the views are made on the same cores.
+up the batches that were made while others had theirs. The machine must be idle, or the program run at real-time
+priority: the views are made on the same cores.
 Writes docs/results/training-throughput.json and .md.
 """
 
@@ -133,8 +134,10 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         "# Training throughput",
         "",
-        f"`{result['command']}`, torch {result['torch']}, {result['device']}, {result['cores']} cores, load "
+        f"`{result['command']}`, torch {result['torch']}, {result['device']}, "
+        f"{result['cores']} core{'s' * (result['cores'] > 1)}, load "
         f"{result['load at the start']} at the start"
+        + (", at real-time priority" if result["real time"] else "")
         + (": **a busy machine; these figures are no result**." if result["busy"] else "."),
         "",
         f"The trunk `{result['trunk']}` on {result['size']}x{result['size']} pixels in batches of {result['batch']}, "
@@ -167,7 +170,7 @@ def main() -> None:
     parser.add_argument("--no-compile", action="store_true", help="do not compile the trunk, on any side")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (docs/results)")
     given = parser.parse_args()
-    load = os.getloadavg()[0]
+    load, real_time = os.getloadavg()[0], os.sched_getscheduler(0) != os.SCHED_OTHER
     torch.manual_seed(0)
     settings = TrainSettings(trunk=given.trunk, compiled=not given.no_compile)
     loop = LoopSettings(steps=ENDLESS, sizes=((0.0, given.size),), compiled=settings.compiled, checkpoint_every=ENDLESS)
@@ -186,7 +189,7 @@ def main() -> None:
         "command": " ".join(["scripts/bench_training", *sys.argv[1:]]),
         "torch": torch.__version__,
         "device": str(run.device),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)),
         "threads": torch.get_num_threads(),
         "trunk": given.trunk,
         "size": given.size,
@@ -196,7 +199,8 @@ def main() -> None:
         "rounds": given.rounds,
         "steps": given.steps,
         "load at the start": round(load, 1),
-        "busy": load > 0.5,
+        "real time": real_time,
+        "busy": load > 0.5 and not real_time,
         "sides": compared(rates),
         "images per second by round": {name: [round(rate, 1) for rate in own] for name, own in rates.items()},
     }

@@ -28,10 +28,9 @@ def classify(net: str, photo: Path, top: int, weights: tuple[Path, ...], ten_cro
     """
     from facerec import images
     from facerec.cnn.classifier import averaged, best
-    from facerec.cnn.preparation import ANY_SIZE
     from facerec.cnn.pretrained import open_classifier
 
-    image = images.load(photo, ANY_SIZE)
+    image = images.load(photo, images.ANY_SIZE)
     members = [open_classifier(net, path) for path in weights or (None,)]
     answer = averaged([member.over_ten_crops(image) if ten_crops else member(image) for member in members])
     for guess in best(answer, members[0].names, top):

@@ -137,9 +137,8 @@ def look(net: str, weights: Path | None, published: bool, classes: int | None, c
 def loaded(picture: Path) -> Image:
     """A picture of any size."""
     from facerec import images
-    from facerec.cnn.preparation import ANY_SIZE
 
-    return images.load(picture, ANY_SIZE)
+    return images.load(picture, images.ANY_SIZE)
 
 
 def saved(picture: Image, out: Path, as_json: bool, **facts: Any) -> int:

@@ -118,10 +118,9 @@ def distinct(places: list[Path]) -> Iterator[Path]:
 def photo(finder: Finder, path: Path, out: Path | None, as_json: bool) -> list[Row]:
     """Find in one photo, and tell."""
     from facerec import images
-    from facerec.detection.framed import ANY_SIZE
     from facerec.finding import answers_of, drawn, place_for
 
-    image = images.load(path, ANY_SIZE)
+    image = images.load(path, images.ANY_SIZE)
     found = finder(image)
     answers = answers_of(found, finder.names)
     if out:

@@ -182,10 +182,9 @@ def draw(segmenter: Segmenter, photo: Path, out: Path, name: str, opacity: float
     """Label a photo, write both pictures, and say which share of it each class has."""
     from facerec import images
     from facerec.images.masks import save_mask
-    from facerec.segmentation.data import ANY_SIZE
     from facerec.segmentation.overlay import overlay
 
-    image = images.load(photo, ANY_SIZE)
+    image = images.load(photo, images.ANY_SIZE)
     labels, colours = segmenter(image), segmenter.labels.colours
     save_mask(labels, colours, out / f"{name}-labels.png")
     images.save(overlay(image, labels, colours, opacity), out / f"{name}.png")
@@ -232,11 +231,10 @@ def draw_things(finder: InstanceFinder, photo: Path, out: Path, name: str, floor
     """Find the things on a photo, write both pictures, and say what there is."""
     from facerec import images
     from facerec.images.masks import save_mask
-    from facerec.segmentation.data import ANY_SIZE
     from facerec.segmentation.masks import COLOURS
     from facerec.segmentation.overlay import overlay
 
-    image = images.load(photo, ANY_SIZE)
+    image = images.load(photo, images.ANY_SIZE)
     found = finder(image, floor)
     numbers, colours = found.numbered(), [COLOURS[place % len(COLOURS)] for place in range(len(found))]
     save_mask(numbers, [(0, 0, 0), *colours], out / f"{name}-instances.png")

@@ -114,7 +114,7 @@ def paint(
 
     require_writable(out, strip, gif, curve)
     if model is not None:
-        if styles or mask or strip or gif or curve:
+        if styles or mask or strip or gif or curve or every or mix or given_beside_size(how):
             raise InvalidInput("with --model give the photo, --out and --size only: the model has its style inside")
         return apply_model(content, model, out, how["size"], as_json)
     if not styles:
@@ -132,6 +132,12 @@ def paint(
     }  # fmt: skip
     say(as_json, f"{out}: {width}x{height} pixels; style cost {share:.1%} of the start's", facts)
     return FOUND
+
+
+def given_beside_size(how: dict[str, Any]) -> bool:
+    """Whether somebody set an option of painting, other than --size."""
+    source, default = click.get_current_context().get_parameter_source, click.core.ParameterSource.DEFAULT
+    return any(source(name) is not default for name in how if name != "size")
 
 
 def require_writable(*files: Path | None) -> None:
@@ -154,8 +160,11 @@ def paint_watched(
 ) -> tuple[Painting, list[Image]]:  # fmt: skip
     """Paint behind a progress bar, and keep every so many-th picture."""
     from facerec import images
-    from facerec.cnn.preparation import ANY_SIZE
-    from facerec.style.settings import StyleSettings
+
+    photo, *others = (images.load(path, images.ANY_SIZE) for path in (content, *styles))
+    where = None if mask is None else images.load(mask, images.ANY_SIZE)
+
+    from facerec.style.settings import StyleSettings  # torch takes seconds: a wrong name is told before
     from facerec.style.transfer import Step
     from facerec.style.transfer import paint as painted
 
@@ -165,8 +174,6 @@ def paint_watched(
         size=how["size"] or 512, scales=how["scales"], seed=how["seed"], optimizer=how["optimizer"],
         colours=how["colours"], device=how["device"],
     )  # fmt: skip
-    photo, *others = (images.load(path, ANY_SIZE) for path in (content, *styles))
-    where = None if mask is None else images.load(mask, ANY_SIZE)
     kept: list[Image] = []
     with Counter("painting", seconds_between_lines=60) as progress:
 
@@ -207,7 +214,7 @@ def apply_model(content: Path, model: Path, out: Path, size: int | None, as_json
     from facerec.style.fast.painter import open_painter
 
     painter = open_painter(model)
-    photo = reduced(images.load(content, images.Limits(shortest=1)), size)
+    photo = reduced(images.load(content, images.ANY_SIZE), size)
     started = time.perf_counter()
     painted = painter(photo)
     seconds = time.perf_counter() - started
@@ -258,7 +265,6 @@ def train(
     Stop it whenever you like; the same command goes on from the last checkpoint. The end is DIR/model.onnx.
     """
     from facerec import images
-    from facerec.cnn.preparation import ANY_SIZE
     from facerec.style.fast.export import export_style
     from facerec.style.fast.training import FastSettings, read_photos, train_style
     from facerec.style.settings import StyleSettings
@@ -267,7 +273,7 @@ def train(
     look["content"] = look.pop("content_layer")
     settings = FastSettings(StyleSettings(**look), steps, batch, crop, rate, width)
     out = out or Path(f"{style.stem}-style")
-    picture = images.load(style, ANY_SIZE)
+    picture = images.load(style, images.ANY_SIZE)
     with Counter("reading") as progress:
         learned_from, left_out = read_photos(photos, crop, progress)
     for reason in left_out:

@@ -11,11 +11,7 @@ from torch.nn import functional as F
 
 from facerec.cnn.filters import LUMA
 from facerec.errors import InvalidInput
-from facerec.images import Limits
 from facerec.records import Image
-
-ANY_SIZE = Limits(shortest=1)
-"""What pictures of things may measure: unlike a face, a digit can be seen in few pixels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import numpy as np
 
 from facerec import images
 from facerec.detection.annotated import Annotated, Progress, silent
-from facerec.detection.framed import ANY_SIZE
 from facerec.errors import BadImage, InvalidInput
 from facerec.metrics.detection import average_precisions, coco_ap, confused, mean_ap
 from facerec.records import Detections, Image, Objects
@@ -74,7 +73,7 @@ def measure(find: Find, data: Annotated, progress: Progress = silent) -> Measure
     for done, (path, objects) in enumerate(zip(data.paths, data.objects, strict=True), start=1):
         progress(done, len(data))
         try:
-            image = images.load(path, ANY_SIZE)
+            image = images.load(path, images.ANY_SIZE)
         except BadImage as error:
             refused.append((str(path), str(error)))
             continue

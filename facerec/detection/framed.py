@@ -12,11 +12,7 @@ from facerec import images
 from facerec.detection.annotated import Annotated, Progress, silent
 from facerec.detection.letterbox import Letterbox
 from facerec.errors import BadImage, InvalidInput
-from facerec.images import Limits
 from facerec.records import Image, Objects
-
-ANY_SIZE = Limits(shortest=1)
-"""What a picture of things may measure."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +50,7 @@ def frame_all(data: Annotated, size: tuple[int, int], progress: Progress = silen
     for done, (path, objects) in enumerate(zip(data.paths, data.objects, strict=True), start=1):
         progress(done, len(data))
         try:
-            kept.append((path, *framed(images.load(path, ANY_SIZE), objects, size)))
+            kept.append((path, *framed(images.load(path, images.ANY_SIZE), objects, size)))
         except BadImage as error:
             refused.append((str(path), str(error)))
     if not kept:

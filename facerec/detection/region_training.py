@@ -16,7 +16,7 @@ from facerec.detection.choosing import MEASURING
 from facerec.detection.datasets import read_annotated
 from facerec.detection.detector import CARD, REGIONS
 from facerec.detection.evaluating import Find, measure
-from facerec.detection.framed import ANY_SIZE, frame_all
+from facerec.detection.framed import frame_all
 from facerec.detection.rcnn import RCNN, RCNNSettings, fit_linear, lesson_of, region_features, together
 from facerec.detection.rcnn_file import save_rcnn
 from facerec.detection.selective_search import selective_search
@@ -139,7 +139,7 @@ def _fit_rcnn(out: Path, settings: RegionTraining, data: Annotated, hear: Hear, 
     lessons, refused = [], []
     for done, (path, objects) in enumerate(zip(data.paths, data.objects, strict=True), start=1):
         try:
-            image = images.load(path, ANY_SIZE)
+            image = images.load(path, images.ANY_SIZE)
             lessons.append(lesson_of(image, objects, len(data.names), features, selective_search, how, rng))
         except BadImage as error:
             refused.append((str(path), str(error)))

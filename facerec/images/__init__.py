@@ -7,12 +7,13 @@ The only home of Pillow. Metadata (EXIF, GPS, comments) stays outside: it is nei
 (40, 30, 3)
 """
 
-from facerec.images.decoding import Limits, decode, load, read_bytes
+from facerec.images.decoding import ANY_SIZE, Limits, decode, load, read_bytes
 from facerec.images.drawing import annotate, grid
 from facerec.images.files import WRITTEN, encode, find, is_picture_name, save, save_animation
 from facerec.images.resizing import resize
 
 __all__ = [
+    "ANY_SIZE",
     "WRITTEN",
     "Limits",
     "annotate",

@@ -37,6 +37,9 @@ class Limits:
     shortest: int = 20
 
 
+ANY_SIZE = Limits(shortest=1)
+"""Of pictures that need not hold a face."""
+
 DECODER_ERRORS = (
     OSError,  # truncated data, broken streams, unknown variants; PIL.UnidentifiedImageError is one
     SyntaxError,  # headers and chunks that break their format's rules

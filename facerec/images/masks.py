@@ -11,12 +11,11 @@ import numpy as np
 import PIL.Image
 
 from facerec.errors import InvalidInput
-from facerec.images.decoding import Limits, decode, read_bytes
+from facerec.images.decoding import ANY_SIZE, decode, read_bytes
 from facerec.images.formats import sniff
 from facerec.replacing import replacing
 
 LOSSY = ("JPEG", "MPO")
-ANY_SIZE = Limits(shortest=1)
 
 
 def load_mask(source: str | os.PathLike[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facerec import images
-from facerec.cnn.preparation import ANY_SIZE, squared
+from facerec.cnn.preparation import squared
 from facerec.errors import BadImage, InvalidInput, MissingPart
 from facerec.records import Int64
 
@@ -59,7 +59,7 @@ def read_labelled(place: Path, side: int, names: Sequence[str] = (), progress: P
     for done, (path, name) in enumerate(named, start=1):
         progress(done, len(named))
         try:
-            pixels.append(squared(images.load(path, ANY_SIZE), side))
+            pixels.append(squared(images.load(path, images.ANY_SIZE), side))
             labels.append(known.index(name))
         except (BadImage, MissingPart, InvalidInput) as error:
             refused.append((str(path), str(error)))

@@ -10,12 +10,9 @@ import numpy as np
 
 from facerec import images
 from facerec.errors import InvalidInput, MissingPart
-from facerec.images import Limits
 from facerec.images.masks import load_mask
 from facerec.records import Image, Int64
 from facerec.segmentation.masks import Labels
-
-ANY_SIZE = Limits(shortest=1)
 
 Progress = Callable[[int, int], None]
 """Hears how many of all pictures are read."""
@@ -57,7 +54,7 @@ def read_masked(place: Path, masks: Path | None, labels: Labels, progress: Progr
         raise InvalidInput(f"no picture in {place}: put pictures there, or list `picture mask` lines")
     pictures, targets = [], []
     for done, (picture, mask) in enumerate(pairs, start=1):
-        pictures.append(images.load(picture, ANY_SIZE))
+        pictures.append(images.load(picture, images.ANY_SIZE))
         targets.append(labels.read(load_mask(mask), str(mask)))
         require_same_size(pictures[-1], targets[-1], picture, mask)
         progress(done, len(pairs))

@@ -82,6 +82,11 @@ def test_options_that_do_not_fit(
     assert ran.status == 2 and words in ran.err and len(ran.err.splitlines()) == 1, ran.err
 
 
+def test_a_model_takes_no_options_of_painting(facerec, folder: Path, tmp_path: Path) -> None:
+    ran = facerec("style", folder / "photo.png", "--model", tmp_path, "-o", tmp_path / "o.png", "--steps", 200)
+    assert ran.status == 2 and "the model has its style inside" in ran.err
+
+
 def test_without_a_style_it_says_what_is_missing(facerec, folder: Path, tmp_path: Path) -> None:
     ran = facerec("style", folder / "photo.png", "-o", tmp_path / "o.png")
     assert ran.status == 2 and "give a STYLE picture" in ran.err

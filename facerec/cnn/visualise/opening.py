@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from facerec import images
-from facerec.cnn.preparation import ANY_SIZE
 from facerec.errors import BadImage
 from facerec.records import Image
 
@@ -15,7 +14,7 @@ def opened(paths: Iterable[Path], folder: Path, left_out: Callable[[str], None])
     """Each picture with its path in the folder; `left_out` hears why one cannot be used."""
     for path in paths:
         try:
-            image = images.load(path, ANY_SIZE)
+            image = images.load(path, images.ANY_SIZE)
         except BadImage as error:
             left_out(str(error))
             continue

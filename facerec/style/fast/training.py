@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from facerec import images
-from facerec.cnn.preparation import ANY_SIZE
 from facerec.errors import BadImage, DamagedFile, InvalidInput
 from facerec.learning import log
 from facerec.learning.checkpoints import Checkpoint, load, optimizer_tensors, restore_optimizer, save
@@ -95,7 +94,7 @@ def read_photos(folder: Path, crop: int, progress: Progress | None = None) -> tu
     paths = images.find(folder)
     for done, path in enumerate(paths, start=1):
         try:
-            photo = images.load(path, ANY_SIZE)
+            photo = images.load(path, images.ANY_SIZE)
         except BadImage as error:
             left_out.append(str(error))
             continue

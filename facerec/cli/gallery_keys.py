@@ -26,21 +26,22 @@ KEEP_IT = "keep a copy of {} apart from the gallery and its backups: without it 
 def init(encrypt: bool, gallery: str | None, as_json: bool) -> int:
     """Make an empty gallery. Without this, the first `enroll` makes one that is not encrypted."""
     from facerec.gallery import open_gallery
-    from facerec.gallery.keys import add_key, find_keys, key_file, require_elsewhere
     from facerec.settings import default_gallery
 
     where = gallery or default_gallery()
     if "://" not in where and Path(where).exists():
         raise InvalidInput(f"there is something at {where} already; `facerec gallery encrypt` encrypts a gallery")
-    ring = find_keys() if encrypt else None
-    if ring and ring.path and "://" not in where:
-        require_elsewhere(ring.path, Path(where).absolute())
-    if ring and not ring.keys:
-        note(KEEP_IT.format(f"{key_file()} ({add_key(key_file()).id})"))
-    opened = open_gallery(where)
-    key_id = opened.encrypt().key_id if encrypt else None
-    words = f"{opened} is there, {f'encrypted with key {key_id}' if key_id else 'not encrypted'}"
-    say(as_json, words, {"gallery": str(opened), "key_id": key_id})
+    if not encrypt:
+        opened = open_gallery(where)
+        say(as_json, f"{opened} is there, not encrypted", {"gallery": str(opened), "key_id": None})
+        return FOUND
+    from facerec.gallery.making import make_encrypted
+
+    made = make_encrypted(where)
+    if made.new_key:
+        note(KEEP_IT.format(f"{made.new_key} ({made.key_id})"))
+    words = f"{made.gallery} is there, encrypted with key {made.key_id}"
+    say(as_json, words, {"gallery": str(made.gallery), "key_id": made.key_id})
     return FOUND
 
 

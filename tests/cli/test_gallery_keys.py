@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from facerec import failpoint
 from facerec.gallery import open_gallery
+from facerec.gallery.making import make_encrypted
 from facerec.records import Template, unit
+from tests.gallery.conftest import in_child
 
 pytest.importorskip("cryptography")
 
@@ -85,3 +90,36 @@ def test_a_gallery_is_moved(facerec, tmp_path):
     assert facerec("gallery", "move", "postgresql://nobody@localhost:1/x", "--gallery", tmp_path / "old.db").status == 2
     missing = facerec("gallery", "move", tmp_path / "x.db", "--gallery", tmp_path / "typo.db")
     assert missing.status == 2 and not (tmp_path / "x.db").exists()
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def test_without_the_package_nothing_is_made(facerec, tmp_path, key, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("cryptography")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    refused = facerec("gallery", "init", "--encrypt", "--gallery", tmp_path / "faces.db")
+    assert refused.status == 2 and "facerec[encryption]" in refused.err
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("point", ["migration.before_commit", "encrypt.sealed", "write.after_commit"])
+def test_what_fails_on_the_way_leaves_nothing(tmp_path, key, monkeypatch, point):
+    monkeypatch.setattr(failpoint, "order", f"{point}:raise")
+    with pytest.raises(failpoint.Reached):
+        make_encrypted(tmp_path / "data" / "faces.db")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("point", ["migration.before_commit", "encrypt.sealed", "write.after_commit"])
+def test_a_kill_on_the_way_leaves_no_gallery_and_it_can_be_made_again(facerec, tmp_path, key, point):
+    where = tmp_path / "data" / "faces.db"
+
+    def killed() -> None:
+        failpoint.set_order(f"{point}:kill")
+        make_encrypted(where)
+
+    assert in_child(killed)[0] == -signal.SIGKILL and not where.exists()
+    assert facerec("gallery", "init", "--encrypt", "--gallery", where, "--json").answers[0]["key_id"]
+    assert files_in(tmp_path) == ["data/faces.db", "keys/gallery.key"]

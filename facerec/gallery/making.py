@@ -1,0 +1,76 @@
+"""A gallery that is encrypted from the start: under its own name it never lies in plain, whatever stops the making."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from facerec.errors import GalleryUnusable, InvalidInput
+from facerec.gallery.connect import locate
+from facerec.gallery.keys import Key, add_key, find_keys, key_file, require_elsewhere
+from facerec.gallery.store import Gallery
+from facerec.gallery.vault import cipher
+from facerec.replacing import part_of, replacing
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new gallery, the id of its key, and the file of keys where the key was made along with it."""
+
+    gallery: Gallery
+    key_id: str
+    new_key: Path | None
+
+
+def make_encrypted(where: str | Path) -> Made:
+    """Make an empty gallery that is encrypted with the newest key at hand, and a key where there is none.
+
+    What was made goes again where it fails. Raises MissingPart without the package that encrypts, before anything is
+    made, InvalidInput where there is something already, and GalleryUnusable where nothing can be written.
+    """
+    cipher(Key(bytes(32)))
+    place, ring = locate(where), find_keys()
+    if isinstance(place, Path):
+        _require_nothing(place)
+        if ring.path:
+            require_elsewhere(ring.path, place)
+    with ExitStack() as undo:
+        if not ring.keys:
+            is_first = not key_file().exists()
+            add_key(key_file())
+            if is_first:
+                undo.callback(key_file().unlink, missing_ok=True)
+        if isinstance(place, Path):
+            key_id = _make_file(place, undo)
+            gallery = Gallery.open(place, create=False)
+        else:
+            gallery = Gallery.open(place)
+            undo.pop_all()  # whether a server has done what it was told is not always known, and then the key is needed
+            key_id = gallery.encrypt().key_id
+    return Made(gallery, key_id, None if ring.keys else key_file())
+
+
+def _make_file(place: Path, undo: ExitStack) -> str:
+    """Under another name first. What is undone otherwise stays from when the file has its name."""
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(place) as fresh:
+            undo.callback(_remove, part_of(place))
+            _remove(fresh)  # of one that was killed
+            key_id = Gallery.open(fresh).encrypt().key_id
+            _require_nothing(place)
+            undo.pop_all()
+    except OSError as error:
+        raise GalleryUnusable(f"no gallery can be made at {place}: {error.strerror}") from error
+    return key_id
+
+
+def _remove(path: Path) -> None:
+    for end in ("-wal", "-shm", ""):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def _require_nothing(place: Path) -> None:
+    if place.exists():
+        raise InvalidInput(f"there is something at {place} already; `facerec gallery encrypt` encrypts a gallery")

@@ -10,6 +10,7 @@ import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, answering, note, say
+from facerec.cli.gallery_leaving import LOG_IS_LEFT
 from facerec.cli.progress import Counter
 from facerec.errors import InvalidInput
 
@@ -93,4 +94,6 @@ def rotate_key(gallery: str | None, as_json: bool) -> int:
 def answer(done: Resealed, as_json: bool) -> int:
     """Say how many."""
     say(as_json, f"{done.sealed} templates encrypted with key {done.key_id}", asdict(done))
+    if not done.is_log_empty:
+        note(LOG_IS_LEFT)
     return FOUND

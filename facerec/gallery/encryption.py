@@ -32,14 +32,16 @@ Writing = Callable[[], AbstractContextManager[Write]]
 class Resealed:
     """What became of the templates.
 
-    key_id  of the key that they are sealed with now
-    sealed  how many were sealed
-    left    how many could not be opened, and were left as they were
+    key_id        of the key that they are sealed with now
+    sealed        how many were sealed
+    left          how many could not be opened, and were left as they were
+    is_log_empty  False where a reader kept the database's log, which then still holds what lay there before
     """
 
     key_id: str
     sealed: int
     left: int
+    is_log_empty: bool = True
 
 
 def vault_at(connection: Connection, find: Callable[[], KeyRing]) -> Vault:

@@ -45,7 +45,7 @@ def make_encrypted(where: str | Path) -> Made:
             key_id = _make_file(place, undo)
             gallery = Gallery.open(place, create=False)
         else:
-            gallery = Gallery.open(place)
+            gallery = Gallery.open(where)
             undo.pop_all()  # whether a server has done what it was told is not always known, and then the key is needed
             key_id = gallery.encrypt().key_id
     return Made(gallery, key_id, None if ring.keys else key_file())

@@ -264,6 +264,7 @@ class Gallery:
     def encrypt(self, progress: Progress = silent) -> Resealed:
         """Encrypt every template from now on, with the newest key at hand; the gallery's files keep nothing plain.
 
+        Unless somebody reads all the while: the answer then says that the log is left.
         One transaction: others wait for it to write. Raises InvalidInput where it is encrypted already, and
         GalleryUnusable where there is no key.
         """
@@ -273,8 +274,7 @@ class Gallery:
         with self._write() as write:
             done = encryption.encrypt(write, ring.newest, progress)
         self.look_again()
-        self._beside.leave_no_trace()
-        return done
+        return replace(done, is_log_empty=self._beside.leave_no_trace())
 
     def rotate_key(self, progress: Progress = silent) -> Resealed:
         """Encrypt every template with the newest key at hand. What was stopped is gone on with by calling it again."""
@@ -282,8 +282,7 @@ class Gallery:
         self.look_again()
         done = encryption.rotate(self._write_with_any_key, ring, progress)
         self.look_again()
-        self._beside.leave_no_trace()
-        return done
+        return replace(done, is_log_empty=self._beside.leave_no_trace())
 
     @again
     def subjects(self) -> list[SubjectSummary]:

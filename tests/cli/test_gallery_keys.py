@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from facerec import failpoint
-from facerec.gallery import open_gallery
+from facerec.cli.gallery_leaving import LOG_IS_LEFT
+from facerec.gallery import connect, open_gallery
+from facerec.gallery.connect import connect_file
 from facerec.gallery.making import make_encrypted
 from facerec.records import Template, unit
 from tests.gallery.conftest import in_child
@@ -123,3 +126,18 @@ def test_a_kill_on_the_way_leaves_no_gallery_and_it_can_be_made_again(facerec, t
     assert in_child(killed)[0] == -signal.SIGKILL and not where.exists()
     assert facerec("gallery", "init", "--encrypt", "--gallery", where, "--json").answers[0]["key_id"]
     assert files_in(tmp_path) == ["data/faces.db", "keys/gallery.key"]
+
+
+def test_a_reader_that_keeps_the_log_is_said(facerec, tmp_path, key, monkeypatch):
+    monkeypatch.setattr(connect, "BUSY_SECONDS", 0.05)
+    where = tmp_path / "data" / "faces.db"
+    enroll(where)
+    for command in ("encrypt", "rotate-key"):
+        facerec("gallery", "new-key")
+        with closing(connect_file(where)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM meta").fetchall()
+            done = facerec("gallery", command, "--gallery", where, "--json")
+        assert done.status == 0 and done.answers[0]["is_log_empty"] is False and LOG_IS_LEFT in done.err
+    again = facerec("gallery", "rotate-key", "--gallery", where, "--json")
+    assert again.answers[0]["is_log_empty"] is True and LOG_IS_LEFT not in again.err

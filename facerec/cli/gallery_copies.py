@@ -39,10 +39,11 @@ def backup(file: Path, gallery: str | None, yes: bool, as_json: bool) -> int:
 
 @click.command()
 @click.argument("file", type=options.pictures)
+@click.option("--plain", is_flag=True, help="Also where FILE is not encrypted and the gallery is.")
 @options.gallery
 @options.yes
 @answering
-def restore(file: Path, gallery: str | None, yes: bool, as_json: bool) -> int:
+def restore(file: Path, plain: bool, gallery: str | None, yes: bool, as_json: bool) -> int:
     """Put the backup FILE in the place of the gallery, or where none is yet.
 
     Whoever reads meanwhile sees the old gallery or the new one. Subjects who were forgotten since the backup was made
@@ -55,7 +56,7 @@ def restore(file: Path, gallery: str | None, yes: bool, as_json: bool) -> int:
     if Path(where).exists():
         confirm(f"Replace everything in {where} by what is in {file}?", yes)
     with Counter("restoring") as counter:
-        copied = put_back(file, where, counter)
+        copied = put_back(file, where, counter, plain)
     left_out = f"; {copied.erased} forgotten since, not restored" if copied.erased else ""
     say(as_json, f"{held(copied)} in {where}{left_out}", {"gallery": where, **as_answer(copied)})
     if copied.aside:

@@ -79,12 +79,13 @@ def backup(where: str | Path, target: Path, progress: Progress = silent) -> Copi
         raise GalleryUnusable(f"the backup {target} cannot be written: {error.strerror}") from error
 
 
-def restore(source: Path, where: str | Path, progress: Progress = silent) -> Copied:
+def restore(source: Path, where: str | Path, progress: Progress = silent, plain: bool = False) -> Copied:
     """Put a backup in the place of a gallery, or where none is; readers see the old one or the new, nothing between.
 
     Whoever was erased since the backup was taken is not restored: the list of erasures is read from the gallery that is
     there, and from the file beside it. A file in the way that is damaged is moved aside. Raises GalleryUnusable for a
-    backup that is no sound gallery, and leaves everything as it was.
+    backup that is no sound gallery, and leaves everything as it was. Raises InvalidInput, unless `plain`, for a backup
+    that is not encrypted where the gallery is.
     """
     place, source = _file(where), source.absolute()
     require_file(source, "there is no backup")
@@ -96,6 +97,11 @@ def restore(source: Path, where: str | Path, progress: Progress = silent) -> Cop
             original.backup(copy, pages=PAGES_AT_ONCE, progress=_told(progress))
         digests = erasure.read_list(place) | _erased_in(place)
         copied = _made_right(_engine_of(copy), source, digests)
+        if not plain and _is_encrypted(place) and not copy.execute("SELECT 1 FROM encryption").fetchall():
+            raise InvalidInput(
+                f"the gallery {place} is encrypted and the backup {source} is not: say --plain to have its templates "
+                "in plain, and encrypt them afterwards with `facerec gallery encrypt`"
+            )
         aside = _make_room(place)
         _copy_in(copy, place)
     Beside(place).leave_no_trace()
@@ -176,6 +182,17 @@ def _erased_in(place: Path) -> set[str]:
             return {row[0] for row in connection.execute("SELECT digest FROM erasure")}
     except sqlite3.Error:
         return set()
+
+
+def _is_encrypted(place: Path) -> bool:
+    """Of the gallery that is to be replaced; False where it cannot be read."""
+    if is_vacant(place):
+        return False
+    try:
+        with closing(connect_file(place)) as connection:
+            return connection.execute("SELECT 1 FROM encryption").fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 def _make_room(place: Path) -> Path | None:

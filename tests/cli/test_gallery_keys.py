@@ -141,3 +141,17 @@ def test_a_reader_that_keeps_the_log_is_said(facerec, tmp_path, key, monkeypatch
         assert done.status == 0 and done.answers[0]["is_log_empty"] is False and LOG_IS_LEFT in done.err
     again = facerec("gallery", "rotate-key", "--gallery", where, "--json")
     assert again.answers[0]["is_log_empty"] is True and LOG_IS_LEFT not in again.err
+
+
+def test_a_plain_backup_is_not_restored_over_an_encrypted_gallery_unasked(facerec, tmp_path, key):
+    where, kept = tmp_path / "data" / "faces.db", tmp_path / "kept.db"
+    enroll(where)
+    facerec("gallery", "backup", kept, "--gallery", where)
+    facerec("gallery", "new-key")
+    facerec("gallery", "encrypt", "--gallery", where)
+    restore = ("gallery", "restore", kept, "--yes", "--gallery", where)
+    refused = facerec(*restore)
+    assert refused.status == 2 and "--plain" in refused.err and refused.err.count("facerec: ") == 1
+    assert facerec("gallery", "stats", "--gallery", where, "--json").answers[0]["key_id"]
+    assert facerec(*restore, "--plain").status == 0
+    assert facerec("gallery", "stats", "--gallery", where, "--json").answers[0]["key_id"] is None

@@ -261,6 +261,20 @@ def test_an_encrypted_gallery_is_backed_up_restored_and_downgraded_never(sealed,
         command.downgrade(config_for(path), "0003")
 
 
+def test_a_plain_backup_takes_the_place_of_an_encrypted_gallery_only_if_told_to(
+    gallery, path, make, tmp_path, key_file
+):
+    gallery.enroll([make("Anna", 1)])
+    backup(path, tmp_path / "b" / "plain.db")
+    gallery.encrypt()
+    before = rows(path)
+    with pytest.raises(InvalidInput, match="--plain"):
+        restore(tmp_path / "b" / "plain.db", path)
+    assert rows(path) == before and open_gallery(path).stats().key_id
+    restore(tmp_path / "b" / "plain.db", path, plain=True)
+    assert open_gallery(path).stats().key_id is None and same(open_gallery(path), [make("Anna", 1)])
+
+
 def test_an_export_needs_the_key_and_its_rows_cannot_change_places(sealed, path, make, tmp_path, key_file):
     templates = [make("Anna", 1), make("Ben", 2)]
     sealed.enroll(templates)

@@ -108,7 +108,9 @@ def add_key(path: Path) -> Key:
 def require_elsewhere(path: Path, gallery: Path) -> None:
     """Raise InvalidInput where a key would lie beside what it locks: whoever copies the folder would have both."""
     if path.parent.resolve() == gallery.parent.resolve():
-        raise InvalidInput(f"{path} lies beside the gallery: name a key file elsewhere by FACEREC_GALLERY_KEY_FILE")
+        raise InvalidInput(
+            f"the key file {path} lies beside the gallery: keep it elsewhere, named by FACEREC_GALLERY_KEY_FILE"
+        )
 
 
 def _parsed(text: str, origin: str) -> dict[str, Key]:

@@ -55,7 +55,7 @@ from facerec.gallery.connect import (
 from facerec.gallery.elsewhere import Changes
 from facerec.gallery.encryption import Resealed
 from facerec.gallery.exchange import Arrival, Exported
-from facerec.gallery.keys import find_keys, require_elsewhere
+from facerec.gallery.keys import KeyRing, find_keys, require_elsewhere
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
@@ -112,9 +112,12 @@ class Gallery:
         return shown(self._place)
 
     def look_again(self) -> None:
-        """Find out whether templates are encrypted, and with which key. Raises GalleryUnusable without that key."""
+        """Find out whether templates are encrypted, and with which key.
+
+        Raises GalleryUnusable without that key, and InvalidInput where it lies beside the gallery.
+        """
         with self._read() as connection:
-            vault = encryption.vault_at(connection, find_keys)
+            vault = encryption.vault_at(connection, self._keys)
         self._engine.update_execution_options(vault=vault)
 
     def close(self) -> None:
@@ -268,9 +271,7 @@ class Gallery:
         One transaction: others wait for it to write. Raises InvalidInput where it is encrypted already, and
         GalleryUnusable where there is no key.
         """
-        ring = find_keys()
-        if ring.path and isinstance(self._place, Path):
-            require_elsewhere(ring.path, self._place)
+        ring = self._keys()
         with self._write() as write:
             done = encryption.encrypt(write, ring.newest, progress)
         self.look_again()
@@ -278,7 +279,7 @@ class Gallery:
 
     def rotate_key(self, progress: Progress = silent) -> Resealed:
         """Encrypt every template with the newest key at hand. What was stopped is gone on with by calling it again."""
-        ring = find_keys()
+        ring = self._keys()
         self.look_again()
         done = encryption.rotate(self._write_with_any_key, ring, progress)
         self.look_again()
@@ -406,6 +407,13 @@ class Gallery:
         for encoder in encoders:
             self.load(encoder)
         return done
+
+    def _keys(self) -> KeyRing:
+        """The keys at hand. Raises InvalidInput where they lie beside the gallery."""
+        ring = find_keys()
+        if ring.keys and ring.path and isinstance(self._place, Path):
+            require_elsewhere(ring.path, self._place)
+        return ring
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

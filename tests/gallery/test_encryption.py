@@ -311,6 +311,16 @@ def test_key_files_that_must_not_be_used_are_refused(tmp_path, key_file, gallery
     assert gallery.stats().key_id is None
 
 
+def test_a_key_moved_beside_an_encrypted_gallery_opens_nothing(sealed, path, key_file, monkeypatch):
+    beside = key_file.rename(path.parent / "gallery.key")
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(beside))
+    for opening in (lambda: open_gallery(path), sealed.rotate_key):
+        with pytest.raises(InvalidInput, match="beside the gallery"):
+            opening()
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(beside.rename(key_file)))
+    assert open_gallery(path).rotate_key().left == 0
+
+
 def test_keys_are_added_at_the_end_and_remarks_are_passed_over(key_file):
     first = find_keys().newest
     key_file.write_text(f"# made on a Monday\n{base64.b64encode(first.secret).decode()}  # the first\n\n")

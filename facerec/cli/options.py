@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 gallery = click.option(
     "--gallery", metavar="PATH|URL",
-    help="A SQLite file or an SQLAlchemy URL. Default: FACEREC_GALLERY, else a file in your data folder.",
+    help="An SQLite file or a postgresql:// URL. Default: FACEREC_GALLERY, else a file in your data folder.",
 )  # fmt: skip
 detector = click.option(
     "--detector", default="mtcnn", show_default=True, metavar="NAME[:SOURCE]",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_gallery(where: str | Path, create: bool = True) -> Gallery:
-    """The gallery at a path or at an SQLAlchemy URL; made there if absent, unless `create` is False.
+    """The gallery at a path or at a sqlite:// or postgresql:// URL; made there if absent, unless `create` is False.
 
     A gallery of an older facerec is upgraded, one of a newer facerec is refused and left as it is.
     Raises GalleryUnusable with the reason, and MissingPart when the URL's driver is not installed.

@@ -67,7 +67,8 @@ CONNECTION_LOST = ("08", "57P")
 def locate(where: str | Path) -> Path | URL:
     """The file that `where` names, or the URL of a database server.
 
-    Raises InvalidInput for a URL that sqlalchemy cannot read, and for one that keeps nothing (in memory).
+    Raises InvalidInput for a URL that sqlalchemy cannot read, for one of neither SQLite nor PostgreSQL, and for
+    one that keeps nothing (in memory).
     """
     if isinstance(where, Path) or "://" not in where:
         return Path(where).expanduser().absolute()
@@ -77,6 +78,8 @@ def locate(where: str | Path) -> Path | URL:
         raise InvalidInput("the gallery's URL cannot be read; expected something like sqlite:///PATH") from error
     if url.get_backend_name() == "postgresql" and "+" not in url.drivername:
         return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InvalidInput(f"a gallery is an SQLite file or in PostgreSQL, not in {url.get_backend_name()}")
     if url.get_backend_name() != "sqlite":
         return url
     if url.database in (None, "", ":memory:"):

@@ -57,7 +57,7 @@ class Recognizer:
     ) -> Recognizer:  # fmt: skip
         """A recognizer of the packaged or named parts.
 
-        gallery   a file, an SQLAlchemy URL or an open Gallery; None is enough to verify two pictures
+        gallery   a file, a postgresql:// URL or an open Gallery; None is enough to verify two pictures
         detector  see `facerec.faces.detector.create_detector`
         encoder   a packaged name, or a folder that `facerec export` wrote; None: the one that the gallery uses
         face      where one face is meant and a picture shows several: "only" refuses it, "largest" and "centre" choose

@@ -40,7 +40,14 @@ def test_a_place_that_keeps_nothing_or_means_nothing_is_refused(where, tmp_path,
 
 def test_a_driver_that_is_missing_is_named():
     with pytest.raises(MissingPart, match="driver"):
-        open_gallery("oracle://host/gallery")
+        open_gallery("postgresql+nodriver://host/gallery")
+
+
+@pytest.mark.parametrize("where", ["oracle://anna:secret@host/gallery", "mysql+pymysql://anna:secret@host/gallery"])
+def test_other_databases_are_refused_in_one_line(where):
+    with pytest.raises(InvalidInput, match="SQLite file or in PostgreSQL") as refused:
+        open_gallery(where)
+    assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["a gallery.db", "50%.db", "what?.db", "#1.db", "ä.db", ":memory:"])

@@ -8,8 +8,11 @@ state, so what a killed process left is made anew. Names are never in it.
 
 from __future__ import annotations
 
+import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -45,8 +48,9 @@ class Milvus:
         self._lock = threading.Lock()
         try:
             self._client: Any = MilvusClient(uri)
+            keep_from_others(uri)
         except (MilvusException, OSError) as error:
-            raise GalleryUnusable(f"Milvus at {uri} does not answer: {first_line(error)}") from error
+            raise GalleryUnusable(f"Milvus at {shown(uri)} does not answer: {first_line(error, uri)}") from None
 
     def close(self) -> None:
         """Let go of it."""
@@ -58,7 +62,7 @@ class Milvus:
             try:
                 self._follow(gallery, encoder)
             except self._failed as error:
-                raise GalleryUnusable(f"Milvus at {self._uri}: {first_line(error)}") from error
+                raise GalleryUnusable(f"Milvus at {shown(self._uri)}: {first_line(error, self._uri)}") from None
 
     def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
         """(Q, 128) -> (Q, <= k): as many as there are, best first."""
@@ -73,7 +77,7 @@ class Milvus:
                 search_params={"metric_type": "IP"},
             )
         except self._failed as error:
-            raise GalleryUnusable(f"Milvus at {self._uri}: {first_line(error)}") from error
+            raise GalleryUnusable(f"Milvus at {shown(self._uri)}: {first_line(error, self._uri)}") from None
         widest = max((len(answer) for answer in answers), default=0)
         ids, alike = np.zeros((len(probes), widest), np.int64), np.full((len(probes), widest), -1, np.float32)
         for row, answer in enumerate(answers):
@@ -143,6 +147,27 @@ def collection_of(database: str, encoder: str) -> str:
     return f"facerec_{database}_{encoder[:16]}"
 
 
-def first_line(error: Exception) -> str:
-    """Of what Milvus says, which may be long."""
-    return str(error).strip().split("\n")[0][:200]
+def keep_from_others(uri: str) -> None:
+    """The embedded form, a file or a folder by its version, is for its owner alone; a cluster looks after itself."""
+    place = Path(uri)
+    if "://" not in uri and place.exists():
+        place.chmod(0o700 if place.is_dir() else 0o600)
+
+
+def shown(uri: str) -> str:
+    """The URI in words that may be printed: without user and password.
+
+    >>> shown("https://anna:secret@milvus.example:19530")
+    'https://***@milvus.example:19530'
+    """
+    return re.sub(r"://.*@", "://***@", uri)
+
+
+def first_line(error: Exception, uri: str) -> str:
+    """Of what Milvus says, which may be long and repeat the URI or parts of it."""
+    words = shown(str(error).strip().split("\n")[0])
+    given = uri.partition("://")[2].rpartition("@")[0]
+    password = given.partition(":")[2]
+    for secret in (given, unquote(given), password, unquote(password)):
+        words = words.replace(secret, "***") if secret else words
+    return words[:200]

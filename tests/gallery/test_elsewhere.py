@@ -1,5 +1,8 @@
 """Searching in PostgreSQL and in Milvus answers as searching here does, and follows every change."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -79,6 +82,36 @@ def milvus(tmp_path_factory):
     opened = elsewhere_named(f"milvus:{tmp_path_factory.mktemp('milvus') / 'milvus.db'}")
     yield opened
     opened.close()
+
+
+def test_only_the_owner_may_read_an_embedded_milvus(milvus):
+    place = Path(milvus._uri)
+    assert place.stat().st_mode & 0o077 == 0
+
+
+def test_no_message_tells_the_password_of_a_milvus(gallery, encoder, make, monkeypatch):
+    pymilvus = pytest.importorskip("pymilvus", reason="Milvus comes with facerec[milvus]")
+    uri = "http://anna:sec%3Fret@milvus.example:19530"
+
+    def refuse(*_, **__):
+        raise pymilvus.exceptions.MilvusException(message=f"no luck at {uri}, anna:sec?ret is who asked")
+
+    messages = []
+    monkeypatch.setattr(pymilvus, "MilvusClient", refuse)
+    with pytest.raises(GalleryUnusable) as refused:
+        elsewhere_named(f"milvus:{uri}")
+    messages.append(str(refused.value))
+    monkeypatch.setattr(pymilvus, "MilvusClient", lambda uri: SimpleNamespace(has_collection=refuse, search=refuse))
+    opened = elsewhere_named(f"milvus:{uri}")
+    for call in (
+        lambda: opened.follow(gallery, encoder),
+        lambda: opened.search(gallery, encoder, probes_of(make, [0]), 1),
+    ):
+        with pytest.raises(GalleryUnusable) as refused:
+            call()
+        messages.append(str(refused.value))
+    for message in messages:
+        assert "sec" not in message and "anna" not in message and "milvus.example:19530" in message
 
 
 @pytest.fixture(params=["server", "milvus"])

@@ -67,6 +67,8 @@ class EmbeddingBytes(TypeDecorator[bytes]):
         return as_vector(value) if value is not None and dialect.name == "postgresql" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
+        if isinstance(value, str):  # SQLite keeps whatever it was given: left out and counted by whoever reads
+            return value.encode()
         if value is None or dialect.name != "postgresql":
             return None if value is None else bytes(value)
         return np.frombuffer(value, ">f4", offset=PREFIX).astype("<f4").tobytes()

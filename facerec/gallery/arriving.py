@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from facerec.errors import InvalidInput
 from facerec.gallery.erasure import digest_of, erased
 from facerec.gallery.exchange import Arrival, arrivals
+from facerec.gallery.origins import add_origins
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.tables import SubjectRow
 from facerec.gallery.writes import ADD_SUBJECT, Write, store_template, subject_id_of
@@ -96,7 +97,8 @@ def uids(connection: Connection) -> dict[str, str]:
 
 def _take_one_in(write: Write, arrival: Arrival) -> Arrived:
     name = write.connection.execute(select(SubjectRow.name).where(SubjectRow.uid == arrival.uid)).scalar()
-    is_new = name is None and not write.connection.execute(
+    is_other = name is None
+    is_new = is_other and not write.connection.execute(
         select(SubjectRow.id).where(SubjectRow.name == arrival.name)
     ).first()  # fmt: skip
     if is_new:
@@ -106,8 +108,11 @@ def _take_one_in(write: Write, arrival: Arrival) -> Arrived:
         store_template(replace(write, at=at), replace(template, subject=name)).is_new
         for template, at in arrival.templates
     )
+    subject_id = subject_id_of(write.connection, name)
+    if is_other and not is_new:
+        add_origins(write.connection, subject_id, {digest_of(arrival.uid)}, write.at)
     if stored:
-        write.record("enroll", subject_id_of(write.connection, name), stored)
+        write.record("enroll", subject_id, stored)
     return Arrived(int(is_new), stored, len(arrival.templates) - stored)
 
 

@@ -39,7 +39,7 @@ from facerec.gallery.foreign_log import require_own_log
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.schema import REVISIONS, prepare, revision_of, upgrade
 from facerec.gallery.tables import SubjectRow, TemplateRow
-from facerec.gallery.writes import Write, remove_subject
+from facerec.gallery.writes import Write
 from facerec.replacing import replacing
 
 PAGES_AT_ONCE = 4096
@@ -166,7 +166,7 @@ def _made_right(engine: Engine, source: Path, digests: set[str]) -> Copied:
             write = Write.begin(connection, datetime.now(UTC))
             names = erasure.returned(connection, digests | erasure.erased(connection))
             for name in names:
-                remove_subject(write, name, "forget")
+                erasure.forget_subject(write, name)
             erasure.remember(connection, digests, write.at)
             write.record("restore")
     sound = _sound(engine, source)

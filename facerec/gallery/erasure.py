@@ -14,8 +14,9 @@ from sqlalchemy import Connection, insert, select
 
 from facerec.digest import sha256
 from facerec.gallery.checks import is_digest
+from facerec.gallery.origins import origins
 from facerec.gallery.tables import ErasureRow, SubjectRow
-from facerec.gallery.writes import Write, remove_subject
+from facerec.gallery.writes import Write, remove_subject, subject_id_of
 from facerec.replacing import part_of, replacing
 
 log = logging.getLogger(__name__)
@@ -29,11 +30,15 @@ def digest_of(uid: str) -> str:
 def forget_subject(write: Write, name: str) -> tuple[int, int]:
     """Delete a subject with everything that names it, and remember its erasure; faces and templates gone.
 
-    Raises NotEnrolled.
+    Subjects whose faces it was given are remembered with it, but for those who are enrolled. Raises NotEnrolled.
     """
-    uid = write.connection.execute(select(SubjectRow.uid).where(SubjectRow.name == name)).scalar()
+    subject_id = subject_id_of(write.connection, name)
+    uid = write.connection.execute(select(SubjectRow.uid).where(SubjectRow.id == subject_id)).scalar_one()
+    others = origins(write.connection, subject_id)
     gone = remove_subject(write, name, "forget")
-    remember(write.connection, {digest_of(uid or "")}, write.at)
+    if others:
+        others -= {digest_of(one) for one in write.connection.execute(select(SubjectRow.uid)).scalars()}
+    remember(write.connection, {digest_of(uid), *others}, write.at)
     return gone
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from sqlalchemy import Connection, Row, delete, select, update
 
 from facerec.errors import InvalidInput
+from facerec.gallery.erasure import digest_of
+from facerec.gallery.origins import add_origins, drop_origins, origins
 from facerec.gallery.results import MendResult
 from facerec.gallery.tables import FaceRow, RefusalRow, SubjectRow, TemplateRow
 from facerec.gallery.vault import Place, vault_of
@@ -53,6 +55,8 @@ def _move(write: Write, faces: Sequence[int], old: tuple[int, str], new: tuple[i
         else:
             _give(write, face_id, new[0])
     templates = _renew(write, faces)
+    uid = write.connection.execute(select(SubjectRow.uid).where(SubjectRow.id == old[0])).scalar_one()
+    add_origins(write.connection, new[0], {digest_of(uid), *origins(write.connection, old[0])}, write.at)
     is_gone = _remove_if_empty(write, old[0])
     write.record("remove" if is_gone else "move", old[0], templates)
     write.record("move", new[0], templates)
@@ -109,4 +113,5 @@ def _remove_if_empty(write: Write, subject_id: int) -> bool:
     name = select(SubjectRow.name).where(SubjectRow.id == subject_id).scalar_subquery()
     write.connection.execute(delete(RefusalRow).where(RefusalRow.subject == name))
     write.connection.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
+    drop_origins(write.connection, subject_id)
     return True

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, text, update
 from facerec.errors import GalleryUnusable
 from facerec.gallery import erasure, integrity
 from facerec.gallery.tables import AuditEventRow, FaceRow, MetaRow, SubjectRow, TemplateRow
-from facerec.gallery.writes import Write, remove_subject
+from facerec.gallery.writes import Write
 
 
 def repaired(write: Write, erased: set[str]) -> list[str]:
@@ -66,6 +66,6 @@ def _erased(write: Write, digests: set[str]) -> Iterator[str]:
     erasure.remember(write.connection, digests, write.at)
     back = erasure.returned(write.connection, digests | erasure.erased(write.connection))
     for name in back:
-        remove_subject(write, name, "forget")
+        erasure.forget_subject(write, name)
     if back:
         yield f"{len(back)} erased subjects were back and were removed"

@@ -206,7 +206,10 @@ class CalibrationRow(Tables):
 
 
 class SettingRow(Tables):
-    """What was chosen for this gallery, under a name. The newest is in use, the older ones are ways back."""
+    """What was chosen for this gallery, under a name. The newest is in use, the older ones are ways back.
+
+    What is known of where a subject's faces came from lies here too, all of it in use: see `facerec.gallery.origins`.
+    """
 
     __tablename__ = "setting"
     __table_args__ = (NEVER_REUSE_IDS,)

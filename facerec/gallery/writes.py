@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from facerec.errors import InvalidInput, NotEnrolled
 from facerec.gallery.checks import QUALITY_FIELDS
 from facerec.gallery.codec import from_bytes, to_bytes
+from facerec.gallery.origins import drop_origins
 from facerec.gallery.results import Calibration, Refusal
 from facerec.gallery.tables import (
     AuditEventRow,
@@ -124,6 +125,7 @@ def remove_subject(write: Write, name: str, action: str = "remove") -> tuple[int
     removed = write.connection.execute(delete(FaceRow).where(FaceRow.subject_id == subject_id)).rowcount
     write.connection.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
     write.connection.execute(delete(RefusalRow).where(RefusalRow.subject == name))
+    drop_origins(write.connection, subject_id)
     write.record(action, subject_id, templates)
     return removed, templates
 

@@ -29,6 +29,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().execute(sa.select(SETTING).where(SETTING.c.name.like("earlier uid of %"))).first():
+        raise GalleryUnusable("not downgraded: older tables would lose whom an erasure has to mean")
     if op.get_bind().execute(sa.select(SETTING).where(SETTING.c.name == "encoder")).first():
         raise GalleryUnusable("not downgraded: older tables would search with another encoder than the one chosen")
     op.drop_index("ix_setting_name", "setting")

@@ -13,6 +13,7 @@ from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
 from facerec.gallery.erasure import list_beside
+from facerec.gallery.moving import move
 from facerec.gallery.searcher import Searcher
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -211,6 +212,35 @@ def test_an_erasure_follows_the_person_and_not_the_name(gallery, path, kept, mak
     assert restore(kept, path).erased == 1 and names(gallery) == ["Ben"]
     assert restore(tmp_path / "later.db", path).erased == 0 and names(gallery) == ["Anna", "Ben"]
     holds(gallery, [make("Anna", 9), make("Ben", 2)])
+
+
+def test_an_erasure_means_whoever_was_merged_into_the_subject(gallery, path, kept, make, holds):
+    gallery.merge("Anna", "Ben")
+    gallery.enroll([make("Carl", 3)])
+    gallery.forget("Ben")
+    copied = restore(kept, path)
+    assert (copied.subjects, copied.erased) == (0, 2)
+    holds(gallery, [])
+
+
+def test_a_backup_a_restore_and_a_move_keep_what_was_merged(gallery, path, kept, tmp_path):
+    gallery.merge("Anna", "Ben")
+    backup(path, tmp_path / "merged.db")
+    gallery.remove("Ben")
+    restore(tmp_path / "merged.db", path)
+    move(path, tmp_path / "moved.db")
+    for one, where in ((gallery, path), (open_gallery(tmp_path / "moved.db"), tmp_path / "moved.db")):
+        one.forget("Ben")
+        assert restore(kept, where).erased == 2
+        assert names(one) == []
+
+
+def test_nothing_is_left_of_a_merge_when_the_subject_is_gone(gallery, path, kept):
+    gallery.merge("Anna", "Ben")
+    gallery.forget("Ben")
+    with closing(connect_file(path)) as connection:
+        assert connection.execute("SELECT * FROM setting").fetchall() == []
+        assert connection.execute("SELECT count(*) FROM erasure").fetchone() == (2,)
 
 
 def test_an_old_copy_put_back_by_hand_is_noticed_and_repaired(gallery, path, kept, make, holds):

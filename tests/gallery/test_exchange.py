@@ -98,6 +98,49 @@ def test_whoever_was_forgotten_here_does_not_come_back(gallery, exported):
     assert "Anna" not in gallery.uids().values()
 
 
+def test_whoever_became_somebody_forgotten_does_not_come_back(gallery, exported, make):
+    gallery.enroll([make("Anne", 6)])
+    gallery.export(exported)
+    gallery.merge("Zo\u00eb", "Anna")
+    gallery.move_face(gallery.show("Anne").faces[0].id, "Anna")
+    gallery.rename("Anna", "Annette")
+    gallery.forget("Annette")
+    arrived = taken_in(gallery, exported)
+    assert (arrived.subjects, arrived.stored, arrived.erased) == (0, 0, 3)
+    assert list(gallery.uids().values()) == ["'; --"] and gallery.problems() == []
+
+
+def test_whoever_was_merged_twice_does_not_come_back(gallery, exported):
+    gallery.merge("Anna", "Zo\u00eb")
+    gallery.merge("Zo\u00eb", "'; --")
+    gallery.forget("'; --")
+    assert taken_in(gallery, exported).erased == 3
+    assert gallery.uids() == {} and gallery.problems() == []
+
+
+def test_whoever_was_removed_after_a_merge_may_come_back(gallery, exported):
+    gallery.merge("Anna", "Zo\u00eb")
+    gallery.remove("Zo\u00eb")
+    assert taken_in(gallery, exported).erased == 0
+    assert len(gallery.uids()) == 3
+
+
+def test_a_subject_that_gave_a_face_away_and_is_enrolled_is_not_forgotten(gallery, exported):
+    gallery.move_face(gallery.show("Anna").faces[0].id, "Zo\u00eb")
+    gallery.forget("Zo\u00eb")
+    assert sorted(gallery.uids().values()) == ["'; --", "Anna"] and gallery.problems() == []
+
+
+def test_whoever_arrived_as_the_same_person_is_forgotten_with_them(another, exported, make):
+    another.enroll([make("Anna", 7)])
+    for _ in range(2):  # the second time nothing of it is new
+        taken_in(another, exported, merge=True)
+    another.forget("Anna")
+    arrived = taken_in(another, exported)
+    assert (arrived.subjects, arrived.stored, arrived.erased) == (0, 0, 1)
+    assert "Anna" not in another.uids().values() and another.problems() == []
+
+
 def test_another_subject_of_the_same_name_stops_everything(another, exported, make, holds):
     another.enroll([make("Anna", 7)])
     with pytest.raises(InvalidInput, match="other subjects are enrolled as Anna: rename them"):

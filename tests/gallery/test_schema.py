@@ -297,3 +297,12 @@ def test_f34_a_ledger_of_erasures_is_never_downgraded_away(gallery, path, make):
     with pytest.raises(GalleryUnusable, match="not downgraded"):
         command.downgrade(config_for(path), "0002")
     assert contents(path) == before
+
+
+def test_f34_what_was_merged_is_never_downgraded_away(gallery, path, make):
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    gallery.merge("Anna", "Ben")
+    before = contents(path)
+    with pytest.raises(GalleryUnusable, match="not downgraded"):
+        command.downgrade(config_for(path), "-1")
+    assert contents(path) == before

@@ -5,6 +5,16 @@ from pathlib import Path
 
 import pytest
 
+FORKING = ("tests/learning/test_batches.py", "tests/training/test_pictures.py")
+"""Copies of a process in which MKL has kept many threads' memory for long may wait for ever in its allocator."""
+
+os.environ.setdefault("MKL_DISABLE_FAST_MM", "1")  # before anybody multiplies: the allocator that does so
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that copy this process come first, as training does in a process of its own."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FORKING))
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:

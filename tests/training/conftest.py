@@ -26,11 +26,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def faces(tmp_path: Path) -> Path:
-    """3 subjects to train on and 14 to measure on, 4 takes each, with targets."""
+    """3 subjects to train on and 17 to measure on, 4 takes each, with targets."""
     folder = tmp_path / "faces"
-    people = [(subject, take) for subject in range(17) for take in range(4)]
+    people = [(subject, take) for subject in range(20) for take in range(4)]
     write_shards(folder, [Sample(drawn_crop(s, t), f"s{s}", "train" if s < 3 else "val") for s, t in people], 40)
-    np.save(folder / "targets.npy", directions(17)[[s for s, _ in people]])
+    np.save(folder / "targets.npy", directions(20)[[s for s, _ in people]])
     return folder
 
 

@@ -27,7 +27,7 @@ def test_a_run_becomes_an_encoder_with_measured_thresholds(run: Path, faces: Pat
     assert encoder.card.operating_points == points and encoder.card.facts["trained_on"] == {"crops": 12, "left_out": 0}
     assert encoder.card.facts["training"] == json.loads(json.dumps(asdict(TrainSettings.read(run / "settings.toml"))))
     point = points.at_fmr(0.1)
-    assert (point.encoder, point.subjects, point.impostors) == (encoder.digest, 14, 56 * 52 // 2)
+    assert (point.encoder, point.subjects, point.impostors) == (encoder.digest, 17, 68 * 64 // 2)
     assert point.evidence == "split val of faces: 56 crops of 14 people, at most 30 of each, none of them in training"
 
 

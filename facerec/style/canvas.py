@@ -31,6 +31,7 @@ def to_image(picture: Tensor) -> Image:
 def fitted(image: Image, longest: int) -> Size:
     """The size at which a picture's longer side is `longest`, or its own where that is smaller.
 
+    >>> import numpy as np
     >>> fitted(np.zeros((600, 900, 3), np.uint8), 300), fitted(np.zeros((20, 10, 3), np.uint8), 300)
     ((200, 300), (20, 10))
     """

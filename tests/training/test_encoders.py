@@ -28,7 +28,7 @@ def test_a_run_becomes_an_encoder_with_measured_thresholds(run: Path, faces: Pat
     assert encoder.card.facts["training"] == json.loads(json.dumps(asdict(TrainSettings.read(run / "settings.toml"))))
     point = points.at_fmr(0.1)
     assert (point.encoder, point.subjects, point.impostors) == (encoder.digest, 17, 68 * 64 // 2)
-    assert point.evidence == "split val of faces: 56 crops of 14 people, at most 30 of each, none of them in training"
+    assert point.evidence == "split val of faces: 68 crops of 17 people, at most 30 of each, none of them in training"
 
 
 def test_the_threshold_at_an_fmr_is_what_counting_by_hand_gives(run: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,8 +23,8 @@ from facerec.detection.two_stage import TwoStage
 from facerec.detection.two_stage_file import load_two_stage, save_two_stage
 from facerec.detection.two_stage_fitting import TWO_STAGE, TwoStageSettings, begin_two_stage, learn_two_stage
 from facerec.digest import sha256
-from facerec.errors import BadImage, InvalidInput, MissingPart
-from facerec.learning.tables import from_table
+from facerec.errors import BadImage, InvalidInput
+from facerec.learning.tables import from_table, read_toml
 from facerec.metrics.detection import mean_ap
 from facerec.replacing import replacing
 
@@ -66,12 +65,7 @@ class RegionTraining:
     @classmethod
     def read(cls, path: Path) -> RegionTraining:
         """From a TOML file; places in it are looked for beside it. Raises MissingPart or InvalidInput."""
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise MissingPart(f"no training settings in {str(path)!r}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{str(path)!r} is not TOML: {error}") from error
+        table = read_toml(path)
         if "train" not in table:
             raise InvalidInput(f"{str(path)!r} needs train: a VOC folder or a list of it, a COCO .json or a list file")
         settings, here = from_table(cls, table), path.parent

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from facerec.detection.networks import FAMILIES
 from facerec.detection.views import ViewSettings
-from facerec.errors import InvalidInput, MissingPart
+from facerec.errors import InvalidInput
 from facerec.learning.devices import DEVICES
 from facerec.learning.schedules import SCHEDULES
-from facerec.learning.tables import from_table
+from facerec.learning.tables import from_table, read_toml
 
 COARSEST = 32
 """Sides of an input are multiples of it: a network halves its picture five times."""
@@ -56,12 +55,7 @@ class DetectorSettings:
     @classmethod
     def read(cls, path: Path) -> DetectorSettings:
         """From a TOML file. Raises MissingPart where it cannot be read, InvalidInput where it is no such table."""
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise MissingPart(f"no training settings in {str(path)!r}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{str(path)!r} is not TOML: {error}") from error
+        table = read_toml(path)
         if "train" not in table:
             raise InvalidInput(f"{str(path)!r} needs train: a VOC folder or a list of it, a COCO .json or a list file")
         return from_table(cls, table)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facerec.errors import InvalidInput, MissingPart
+from facerec.errors import InvalidInput
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.schedules import SCHEDULES, Course
-from facerec.learning.tables import from_table
+from facerec.learning.tables import from_table, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +80,7 @@ class ClassifierSettings:
     @classmethod
     def read(cls, path: Path) -> ClassifierSettings:
         """From a TOML file. Raises MissingPart where it cannot be read, InvalidInput where it is no such table."""
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise MissingPart(f"no training settings in {str(path)!r}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{str(path)!r} is not TOML: {error}") from error
+        table = read_toml(path)
         if "data" not in table:
             raise InvalidInput(f"{str(path)!r} needs data: a folder with a folder per class, or a list file")
         return from_table(cls, table)

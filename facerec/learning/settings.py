@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facerec.errors import InvalidInput, MissingPart
+from facerec.errors import InvalidInput
 from facerec.learning.augment import AugmentSettings
 from facerec.learning.batches import DEPTH
 from facerec.learning.devices import DEVICES
 from facerec.learning.miners import MINERS
 from facerec.learning.schedules import SCHEDULES
-from facerec.learning.tables import from_table
+from facerec.learning.tables import from_table, read_toml
 from facerec.metrics.differences import DIFFERENCES
 
 TERMS = ("distil", "relation", "triplet", "contrastive", "binary", "cosface", "arcface")
@@ -96,12 +95,9 @@ class TrainSettings:
     @classmethod
     def read(cls, path: Path) -> TrainSettings:
         """From a TOML file. Raises MissingPart where it cannot be read, and InvalidInput where it is no such table."""
+        table = read_toml(path)
         try:
-            return cls.of(tomllib.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise MissingPart(f"no training settings in {str(path)!r}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{str(path)!r} is not TOML: {error}") from error
+            return cls.of(table)
         except InvalidInput as error:
             raise InvalidInput(f"{str(path)!r}: {error}") from error
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from facerec.errors import InvalidInput
+from facerec.errors import InvalidInput, MissingPart
 
 Settings = TypeVar("Settings")
 
 KINDS: dict[type, str] = {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table of a settings file. Raises MissingPart where it cannot be read, InvalidInput where it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MissingPart(f"no training settings in {str(path)!r}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{str(path)!r} is not TOML: {error}") from error
 
 
 def from_table(settings: type[Settings], table: Mapping[str, Any], prefix: str = "") -> Settings:

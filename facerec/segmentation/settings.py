@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facerec.errors import InvalidInput, MissingPart
+from facerec.errors import InvalidInput
 from facerec.learning.devices import DEVICES
 from facerec.learning.schedules import SCHEDULES
-from facerec.learning.tables import from_table
+from facerec.learning.tables import from_table, read_toml
 from facerec.segmentation.masks import Colour, Labels
 from facerec.segmentation.views import ViewSettings
 
@@ -79,12 +78,7 @@ class SegmenterSettings:
     @classmethod
     def read(cls, path: Path) -> SegmenterSettings:
         """From a TOML file. Raises MissingPart where it cannot be read, InvalidInput where it is no such table."""
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise MissingPart(f"no training settings in {str(path)!r}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{str(path)!r} is not TOML: {error}") from error
+        table = read_toml(path)
         for key, what in (("data", "a list of `picture mask` lines, or a folder"), ("names", "those of the classes")):
             if key not in table:
                 raise InvalidInput(f"{str(path)!r} needs {key}: {what}")

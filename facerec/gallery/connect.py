@@ -3,8 +3,9 @@
 SQLite: WAL, so that readers and a writer do not wait for each other; synchronous=FULL, so that what was
 acknowledged survives a power cut; BEGIN IMMEDIATE for writes, since a transaction that starts as a reader and then
 writes fails with "database is locked" whatever the timeout; secure_delete, so that a removed template is
-overwritten and not only unlinked. A connection is opened for each transaction and closed after it: that costs
-half a millisecond, no connection ever crosses a thread or a fork, and the last one to close empties the log.
+overwritten and not only unlinked; temp_store=MEMORY, so that what is sorted or rebuilt never lies in a folder for
+temporary files, where nobody overwrites it. A connection is opened for each transaction and closed after it: that
+costs half a millisecond, no connection ever crosses a thread or a fork, and the last one to close empties the log.
 """
 
 from __future__ import annotations
@@ -117,9 +118,15 @@ def connect_file(path: Path, foreign_keys: bool = True) -> sqlite3.Connection:
     uri = f"{path.as_uri()}?{_access(path)}"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA foreign_keys = ON" if foreign_keys else "PRAGMA foreign_keys = OFF")
+    return leaving_nothing(connection)
+
+
+def leaving_nothing(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, that from now on overwrites what is deleted, and writes no temporary file."""
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 

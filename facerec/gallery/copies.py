@@ -28,6 +28,7 @@ from facerec.gallery.connect import (
     create_file,
     explained,
     is_vacant,
+    leaving_nothing,
     locate,
     reading,
     require_file,
@@ -92,7 +93,8 @@ def restore(source: Path, where: str | Path, progress: Progress = silent, plain:
     if place.exists() and place.samefile(source):
         raise InvalidInput(f"{source} is the gallery itself: give a backup")
     require_own_log(source)
-    with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as copy:
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with closing(leaving_nothing(memory)) as copy:
         with explained(source), closing(connect_file(source)) as original:
             original.backup(copy, pages=PAGES_AT_ONCE, progress=_told(progress))
         digests = erasure.read_list(place) | _erased_in(place)
@@ -133,7 +135,8 @@ def _copy_out(place: Path, fresh: Path, progress: Progress) -> None:
 
 def _look_at(fresh: Path) -> Copied:
     """Read every row of the copy back. Raises GalleryUnusable where it is not sound."""
-    with closing(sqlite3.connect(f"{fresh.as_uri()}?mode=ro", uri=True, isolation_level=None)) as copy:
+    written = sqlite3.connect(f"{fresh.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    with closing(leaving_nothing(written)) as copy:
         return _sound(_engine_of(copy), fresh)
 
 

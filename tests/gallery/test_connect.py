@@ -12,7 +12,7 @@ import pytest
 
 from facerec.errors import FacerecError, GalleryUnusable, InvalidInput, MissingPart
 from facerec.gallery import connect, open_gallery
-from facerec.gallery.connect import connect_file, engine_at, locate, reading, shown
+from facerec.gallery.connect import connect_file, engine_at, leaving_nothing, locate, reading, shown
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -78,15 +78,44 @@ def test_every_connection_is_safe(gallery, path):
     with closing(connect_file(path)) as connection:
         found = {
             pragma: connection.execute(f"PRAGMA {pragma}").fetchone()[0]
-            for pragma in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
+            for pragma in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "temp_store", "busy_timeout")
         }
     assert found == {
         "journal_mode": "wal",
         "synchronous": 2,  # FULL
         "foreign_keys": 1,
         "secure_delete": 1,
+        "temp_store": 2,  # MEMORY
         "busy_timeout": 1000 * connect.BUSY_SECONDS,
     }
+
+
+@pytest.mark.parametrize("connection", ["of a gallery", "of a copy in memory"])
+@pytest.mark.parametrize(
+    "work", ["SELECT b FROM many ORDER BY b", "VACUUM", "CREATE TEMP TABLE t AS SELECT b FROM many"]
+)
+def test_nothing_is_written_into_a_temporary_file(gallery, path, connection, work):
+    """SQLite deletes them at once and writes on: they are seen among the files that the process has open."""
+    opened = connect_file(path) if connection == "of a gallery" else leaving_nothing(sqlite3.connect(":memory:"))
+    with closing(opened):
+        opened.execute(f"CREATE TABLE many AS {MANY}")
+        opened.commit()
+        opened.set_progress_handler(no_deleted_file_is_open, 1000)
+        cursor = opened.execute(work)
+        cursor.fetchone()
+        no_deleted_file_is_open()
+
+
+MANY = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT randomblob(512) AS b FROM n"
+)
+
+
+def no_deleted_file_is_open() -> None:
+    """Raises AssertionError, which SQLite's progress handler turns into an interruption."""
+    handles = Path("/proc/self/fd")
+    names = [os.readlink(handle) for handle in handles.iterdir() if handle.is_symlink()]
+    assert [name for name in names if "etilqs" in name] == []
 
 
 @pytest.mark.parametrize("content", [b"hello", b"PK\3\4" + bytes(5000), b"SQLite format 2\0" + bytes(600), bytes(4096)])

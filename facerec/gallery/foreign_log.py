@@ -7,18 +7,22 @@ https://www.sqlite.org/fileformat2.html.
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from facerec.errors import GalleryUnusable
 
 HEADER, FRAME_HEADER = 32, 24
 """Bytes before the first frame, and before the page in each frame."""
+
+LARGEST_PAGE = 65_536
+"""Bytes of a page, at most."""
 
 _find_meta = re.compile(rb"\x04\x00\x4d([\x01-\x06\x08\x09])([0-9a-f]{32})").finditer
 """A record of three: a row id, a text of 32 bytes, and an integer whose length its type says."""
@@ -39,32 +43,37 @@ def require_own_log(path: Path) -> None:
 
     The log is read before the file: what a living process moves from one to the other then only makes the file newer.
     """
-    log = path.with_name(path.name + "-wal")
+    log, databases, first = path.with_name(path.name + "-wal"), set(), math.inf
     try:
-        content = log.read_bytes()
+        with log.open("rb") as content:
+            for meta in metas(content):
+                databases.add(meta.database)
+                first = min(first, meta.generation)
     except FileNotFoundError:
         return
     except OSError as error:
         raise GalleryUnusable(f"{log} cannot be read: {error.strerror}") from error
-    found = list(metas(content)) if len(content) > HEADER else []
-    own = _of_the_file(path) if found else None
-    if own is None:
-        return
-    first = min(meta.generation for meta in found)
-    if any(meta.database != own.database for meta in found) or first > own.generation + 1:
+    own = _of_the_file(path) if databases else None
+    if own and (databases != {own.database} or first > own.generation + 1):
         raise GalleryUnusable(
             f"{log} belongs to another gallery, or to another copy of this one: put back the file that it belongs to, "
             "or move it away; nothing was written"
         )
 
 
-def metas(log: bytes) -> Iterator[Meta]:
-    """The row of `meta` in each page of a log that holds it, in the order of writing; the log's leftovers excluded."""
-    size, salts = struct.unpack(">I", log[8:12])[0], log[16:24]
-    for start in range(HEADER, len(log) - FRAME_HEADER - size + 1, FRAME_HEADER + size):
-        if log[start + 8 : start + 16] != salts:
-            return
-        page = log[start + FRAME_HEADER : start + FRAME_HEADER + size]
+def metas(log: BinaryIO) -> Iterator[Meta]:
+    """The row of `meta` in each page of a log that holds it, in the order of writing; the log's leftovers excluded.
+
+    Read frame by frame: a log that a reader keeps from being emptied may be larger than memory.
+    """
+    header = log.read(HEADER)
+    if len(header) < HEADER:
+        return
+    size, salts = struct.unpack(">I", header[8:12])[0], header[16:24]
+    if size > LARGEST_PAGE:
+        return
+    while len(frame := log.read(FRAME_HEADER + size)) == FRAME_HEADER + size and frame[8:16] == salts:
+        page = frame[FRAME_HEADER:]
         yield from (Meta(match[2].decode(), _integer(page, match)) for match in _find_meta(page))
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,11 +12,16 @@ import pytest
 from facerec.errors import GalleryUnusable
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file
-from facerec.gallery.foreign_log import metas, require_own_log
+from facerec.gallery.foreign_log import Meta, metas, require_own_log
 
 
 def log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
+
+
+def metas_of(path: Path) -> list[Meta]:
+    with log_of(path).open("rb") as log:
+        return list(metas(log))
 
 
 @contextmanager
@@ -111,7 +117,7 @@ def test_a_log_says_each_generation_in_the_order_of_writing(gallery, path, make)
     with unwritten(path):
         for number in range(300):  # generations of one byte and of two
             gallery.enroll([make("Anna", number)])
-        found = list(metas(log_of(path).read_bytes()))
+        found = list(metas_of(path))
     assert [meta.generation for meta in found] == list(range(1, 301))
     assert {meta.database for meta in found} == {gallery.state().database}
 
@@ -123,7 +129,25 @@ def test_what_an_earlier_use_left_at_the_end_of_a_log_is_not_read(gallery, path,
         gallery.enroll([make("Anna", number) for number in range(50)])
         keeps_the_log.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
         gallery.enroll([make("Anna", 50)])
-        assert [meta.generation for meta in metas(log_of(path).read_bytes())] == [2]
+        assert [meta.generation for meta in metas_of(path)] == [2]
+
+
+def test_a_log_larger_than_memory_may_be_is_read_frame_by_frame(gallery, path, make):
+    """Own frames at the beginning, a page of nothing a thousand times, and another gallery's at the end."""
+    with unwritten(path):
+        gallery.enroll([make("Anna", 1)])
+        content = bytearray(log_of(path).read_bytes())
+    salts = bytes(content[16:24])
+    content += (bytes(8) + salts + bytes(8) + bytes(4096)) * 5000
+    stranger = b"\x04\x00\x4d\x01" + b"0" * 32 + b"\x07"
+    log_of(path).write_bytes(content + bytes(8) + salts + bytes(8) + stranger.ljust(4096, b"\0"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(GalleryUnusable, match="belongs to another gallery"):
+            require_own_log(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000 < log_of(path).stat().st_size / 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(4096), b"\xff" * 20_000])

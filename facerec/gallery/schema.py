@@ -7,6 +7,7 @@ to do. Everything between two revisions happens in one transaction: a process ki
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -37,6 +38,8 @@ UNFINISHED = "facerec_move"
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision, oldest first, as in `migrations/versions`."""
+
+UPGRADING = threading.Lock()
 
 MIGRATION_LOCK = 0xFACE
 """On a server: whoever makes or upgrades the tables holds it, and others who would wait."""
@@ -116,14 +119,18 @@ def revision_of(engine: Engine, name: str) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring tables to the newest revision, in one transaction. Foreign keys must be off while they are rebuilt."""
+    """Bring tables to the newest revision, in one transaction. Foreign keys must be off while they are rebuilt.
+
+    One thread at a time: alembic keeps what it is at in variables of its modules.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     config.attributes["engine"] = engine
-    command.upgrade(config, "head")
+    with UPGRADING:
+        command.upgrade(config, "head")
 
 
 def _revision(place: Path | URL) -> str | None:

@@ -7,6 +7,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from sqlalchemy.schema import CreateTable
 from facerec.errors import GalleryUnusable
 from facerec.gallery import open_gallery, schema
 from facerec.gallery.connect import connect_file, create_file
+from facerec.gallery.store import Gallery
 from facerec.gallery.tables import Tables
 
 PUBLISHED = schema.REVISIONS
@@ -195,6 +198,23 @@ def test_the_log_mode_waits_for_its_turn(gallery, path, monkeypatch):
     open_gallery(path)
     with closing(connect_file(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("name", ["gallery.db", "{}.db"])
+def test_threads_that_make_galleries_at_once_do_not_disturb_each_other(tmp_path, make, holds, name):
+    """The same one, or each its own."""
+    together = threading.Barrier(8)
+
+    def begin(number: int) -> Gallery:
+        together.wait()
+        opened = open_gallery(tmp_path / name.format(number))
+        opened.enroll([make(f"subject {number}", number)])
+        return opened
+
+    with ThreadPoolExecutor(8) as threads:
+        galleries = list(threads.map(begin, range(8)))
+    for number, gallery in enumerate(galleries):
+        holds(gallery, [make(f"subject {number}", number)])
 
 
 def test_alembic_by_hand_makes_the_same_gallery(tmp_path, make, holds):

@@ -83,7 +83,7 @@ def searches(path: Path) -> Figures:
     import faiss
 
     searcher, rng = Searcher(open_gallery(path), ENCODER), np.random.default_rng(0)
-    rows = searcher.current().stored.rows
+    rows = open_gallery(path).embeddings(ENCODER).rows
     raw = faiss.IndexFlatIP(DIM)
     raw.add(rows)
     found: Figures = {}

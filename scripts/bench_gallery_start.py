@@ -27,8 +27,8 @@ def main() -> None:
     answered = time.perf_counter()
     print(json.dumps({
         "import_and_open_s": imported - started, "load_s": loaded - imported, "first_answer_s": answered - loaded,
-        "whole_s": answered - started, "cpu_s": time.process_time(), "templates": len(current.stored),
-        "memory_per_template": (memory() - before) / max(1, len(current.stored)), "best": best,
+        "whole_s": answered - started, "cpu_s": time.process_time(), "templates": len(current),
+        "memory_per_template": (memory() - before) / max(1, len(current)), "best": best,
     }))  # fmt: skip
 
 

@@ -7,12 +7,10 @@ gets its name here. Each template counts by itself: a subject is as alike as its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from facerec.errors import EncoderMismatch, InvalidInput
-from facerec.gallery.results import State
-from facerec.records import Candidates, Float32, Int64
+from facerec.records import Candidates, Float32
 
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
@@ -26,25 +24,6 @@ class Sizes(NamedTuple):
 
     enrolled: int
     compared: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changes:
-    """What brings a copy of a gallery's templates of one encoder from a past state to this one.
-
-    is_whole     nothing of the copy counts: `ids` are all templates
-    gone         subjects whose templates go first
-    ids, owners  (N,) int64 of the templates that come, or come anew; rows (N, 128)
-    count        how many templates there are then
-    """
-
-    state: State
-    is_whole: bool
-    gone: frozenset[int]
-    ids: Int64
-    owners: Int64
-    rows: Float32
-    count: int
 
 
 class Elsewhere(Protocol):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from facerec.errors import InvalidInput
 from facerec.gallery import reads
-from facerec.gallery.elsewhere import Changes
-from facerec.gallery.results import State
+from facerec.gallery.results import Changes, State
 from facerec.gallery.tables import FaceRow, SubjectRow, TemplateRow
 
 IDS_AT_ONCE = 1000
@@ -17,21 +16,16 @@ IDS_AT_ONCE = 1000
 
 
 def changes(connection: Connection, encoder: str, past: State) -> Changes:
-    """What was added and removed since a past state, or everything where that is not in this gallery's past.
-
-    Raises InvalidInput for an encrypted gallery: its templates would lie in plain elsewhere.
-    """
-    if reads.key_id(connection):
-        raise InvalidInput(
-            "an encrypted gallery is searched in this process only: elsewhere its templates lay in plain"
-        )
-    is_whole = not reads.has_passed(connection, past)
-    which = TemplateRow.encoder == encoder
-    found = reads.templates(connection, which if is_whole else which & (TemplateRow.generation > past.generation))
-    gone = frozenset() if is_whole else frozenset(reads.removed_since(connection, past.generation))
-    count = reads.count_templates(connection, encoder) - int((~found.sound).sum())
-    arrays = (found.ids[found.sound], found.owners[found.sound], found.rows[found.sound])
-    return Changes(reads.state(connection), is_whole, gone, *arrays, count)
+    """What was done since a past state, or everything where that is not in this gallery's past."""
+    key_id = reads.key_id(connection)
+    if not reads.has_passed(connection, past):
+        everybody = reads.embeddings(connection, encoder, None)
+        return Changes(None, everybody, len(everybody), key_id)
+    found = reads.embeddings_touched_since(connection, encoder, past.generation)
+    stored = reads.count_templates(connection, encoder)
+    found = replace(found, missing=reads.count_faces(connection) - stored)
+    touched = reads.touched_since(connection, past.generation)
+    return Changes(touched, found, stored - found.quarantined, key_id)
 
 
 def owners(connection: Connection, templates: Sequence[int]) -> dict[int, tuple[int, str]]:

@@ -1,6 +1,6 @@
 """An index that is not built again for every change: what was built, without those who left, and beside it who came.
 
-Who left is a tombstone, and is not found from the next search on; when a share has left or come, everything is built
+Who left has a tombstone, and is not found from the next search on; when a share has left or come, everything is built
 anew. Immutable as every index: a change makes another one, over the same base.
 """
 
@@ -12,31 +12,47 @@ from dataclasses import dataclass
 import numpy as np
 
 from facerec.gallery.index import ExactIndex, Index, require_search
-from facerec.records import Candidates, Float32, Int64
+from facerec.records import DIM, Candidates, Float32, Int64
 
 Build = Callable[[Int64, Float32], Index]
 
-LAYERED_FROM = 20_000
-"""Rows. Fewer are indexed again in milliseconds."""
-
-COMPACTED_AT = 0.05
-"""Share of the base that has left or come, at which it is built anew."""
+COMPACTED_AT, AND_AT_LEAST = 0.05, 200
+"""Share of the base, and number, that have left or come before it is built anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layered:
     """Rows that were indexed together, and what changed since.
 
-    base      over `ids` (N,) and `rows` (N, 128), in id order
-    is_dead   (N,) bool: no longer there, or with another row
-    fresh     who came since
+    base        over `ids` (N,), ascending
+    is_dead     (N,) bool: no longer there, or with another row
+    came, rows  (M,) ids and (M, 128) rows of those who came since, and `fresh` over them
     """
 
     base: Index
     ids: Int64
-    rows: Float32
     is_dead: np.ndarray
+    came: Int64
+    rows: Float32
     fresh: ExactIndex
+
+    @classmethod
+    def over(cls, build: Build, ids: Int64, rows: Float32) -> Layered:
+        """Nothing has changed yet: ids (N,), ascending, and rows (N, 128)."""
+        nobody = (np.empty(0, np.int64), np.empty((0, DIM), np.float32))
+        return cls(build(ids, rows), ids, np.zeros(len(ids), bool), *nobody, ExactIndex(*nobody))
+
+    def after(self, gone: Int64, ids: Int64, rows: Float32) -> Layered | None:
+        """Without the rows of the ids in `gone`, and then with ids (M,) and rows (M, 128), which are not there.
+
+        None where so many have left or come that everything is to be built anew.
+        """
+        is_dead = self.is_dead | np.isin(self.ids, gone)
+        stays = ~np.isin(self.came, gone)
+        came, fresh = np.concatenate([self.came[stays], ids]), np.concatenate([self.rows[stays], rows])
+        if is_dead.sum() + len(came) > max(AND_AT_LEAST, COMPACTED_AT * len(self.ids)):
+            return None
+        return Layered(self.base, self.ids, is_dead, came, fresh, ExactIndex(came, fresh))
 
     def __len__(self) -> int:
         return len(self.ids) - int(self.is_dead.sum()) + len(self.fresh)
@@ -65,39 +81,3 @@ class Layered:
         return Candidates(
             np.take_along_axis(found.ids, order, axis=1), np.take_along_axis(found.similarities, order, axis=1)
         )
-
-
-def next_index(build: Build, before: Index | None, ids: Int64, rows: Float32) -> Index:
-    """The index over ids (N,), ascending, and rows (N, 128): the one before with what changed, or, where that is too
-    much, a new one."""
-    if len(ids) < LAYERED_FROM:
-        return build(ids, rows)
-    rows = np.ascontiguousarray(rows)
-    changed = changed_since(before, ids, rows) if isinstance(before, Layered) else None
-    if changed is None:
-        nobody = ExactIndex(np.empty(0, np.int64), np.empty((0, rows.shape[1]), np.float32))
-        return Layered(build(ids, rows), ids, rows, np.zeros(len(ids), bool), nobody)
-    return changed
-
-
-def changed_since(before: Layered, ids: Int64, rows: Float32) -> Layered | None:
-    """The same base with other tombstones and newcomers; None where so many changed that it is to be built anew."""
-    places = np.searchsorted(before.ids, ids)
-    inside = np.minimum(places, len(before.ids) - 1)
-    is_there = before.ids[inside] == ids
-    is_there[is_there] = same_rows(before.rows, inside[is_there], rows, np.flatnonzero(is_there))
-    is_dead = np.ones(len(before.ids), bool)
-    is_dead[inside[is_there]] = False
-    new = ~is_there
-    if is_dead.sum() + new.sum() > COMPACTED_AT * len(before.ids):
-        return None
-    return Layered(before.base, before.ids, before.rows, is_dead, ExactIndex(ids[new], rows[new]))
-
-
-def same_rows(a: Float32, places_in_a: Int64, b: Float32, places_in_b: Int64) -> np.ndarray:
-    """Which rows are equal bit for bit, a part at a time: copies of a million would take a second."""
-    same = np.empty(len(places_in_a), bool)
-    for start in range(0, len(same), 1 << 14):
-        part = slice(start, start + (1 << 14))
-        same[part] = (a[places_in_a[part]] == b[places_in_b[part]]).all(axis=1)
-    return same

@@ -16,10 +16,9 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from facerec.errors import GalleryUnusable, MissingPart
-from facerec.gallery.elsewhere import Changes
+from facerec.errors import GalleryUnusable, InvalidInput, MissingPart
 from facerec.gallery.index import require_search
-from facerec.gallery.results import State
+from facerec.gallery.results import Changes, State
 from facerec.records import DIM, Candidates, Float32
 
 if TYPE_CHECKING:
@@ -97,14 +96,20 @@ class Milvus:
 
     def _apply(self, name: str, changes: Changes) -> bool:
         """Write what has changed; False where the number of templates does not come out right."""
-        if changes.is_whole:
+        stored = changes.templates
+        if changes.key_id:
+            raise InvalidInput(
+                "an encrypted gallery is searched in this process only: elsewhere its templates lay in plain"
+            )
+        if changes.touched is None:
             self._make(name)
         self._say(name, NOWHERE)
-        if changes.gone:
-            self._client.delete(name, filter=f"subject in {sorted(changes.gone)}")
-        for start in range(0, len(changes.ids), AT_ONCE):
+        touched = sorted(changes.touched or ())
+        for start in range(0, len(touched), AT_ONCE):
+            self._client.delete(name, filter=f"subject in {touched[start : start + AT_ONCE]}")
+        for start in range(0, len(stored), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            columns = (changes.ids[part].tolist(), changes.owners[part].tolist(), changes.rows[part])
+            columns = (stored.template_ids[part].tolist(), stored.subject_ids[part].tolist(), stored.rows[part])
             rows = [
                 {"id": template, "subject": subject, "embedding": row}
                 for template, subject, row in zip(*columns, strict=True)
@@ -113,7 +118,7 @@ class Milvus:
         (counted,) = self._client.query(name, filter="", output_fields=["count(*)"])
         if counted["count(*)"] != changes.count:
             return False
-        self._say(name, changes.state)
+        self._say(name, stored.state)
         return True
 
     def _make(self, name: str) -> None:

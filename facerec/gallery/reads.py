@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, true
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Row, Select, func, select, true, union
 
 from facerec.errors import NotEnrolled
 from facerec.gallery.checks import QUALITY_FIELDS
@@ -83,11 +83,23 @@ def removed_since(connection: Connection, generation: int) -> set[int]:
     return {subject_id for subject_id in found if subject_id is not None}
 
 
-def touched_since(connection: Connection, generation: int) -> dict[int, str]:
-    """Names of the subjects that something was done to after a generation and that are still there, by id."""
-    touched = select(AuditEventRow.subject_id).where(AuditEventRow.generation > generation)
-    query = select(SubjectRow.id, SubjectRow.name).where(SubjectRow.id.in_(touched))
-    return {row[0]: row[1] for row in connection.execute(query)}
+def touched_since(connection: Connection, generation: int) -> frozenset[int]:
+    """Ids of the subjects that something was done to after a generation, those among them that are gone included."""
+    return frozenset(connection.execute(_touched_since(generation)).scalars())
+
+
+def embeddings_touched_since(connection: Connection, encoder: str, generation: int) -> StoredEmbeddings:
+    """All templates of one encoder of those subjects."""
+    touched = _touched_since(generation).subquery()
+    query = select(SubjectRow.id, SubjectRow.name).where(SubjectRow.id.in_(select(touched)))
+    named = {row[0]: row[1] for row in connection.execute(query)}
+    return _embeddings(connection, encoder, FaceRow.subject_id.in_(select(touched)), named)
+
+
+def _touched_since(generation: int) -> CompoundSelect[int]:
+    events = select(AuditEventRow.subject_id).where(AuditEventRow.generation > generation)
+    stored = select(FaceRow.subject_id).join(TemplateRow, TemplateRow.face_id == FaceRow.id)
+    return union(events.where(AuditEventRow.subject_id.is_not(None)), stored.where(TemplateRow.generation > generation))
 
 
 def subjects(connection: Connection) -> list[SubjectSummary]:
@@ -138,7 +150,12 @@ def stats(connection: Connection, schema: str) -> GalleryStats:
 def embeddings(connection: Connection, encoder: str, subject: str | None) -> StoredEmbeddings:
     """The templates of one encoder, of everybody or of one subject. Raises NotEnrolled."""
     named = names(connection, subject)
-    whose = true() if subject is None else FaceRow.subject_id.in_(named)
+    return _embeddings(connection, encoder, true() if subject is None else FaceRow.subject_id.in_(named), named)
+
+
+def _embeddings(
+    connection: Connection, encoder: str, whose: ColumnElement[bool], named: dict[int, str]
+) -> StoredEmbeddings:
     found = templates(connection, (TemplateRow.encoder == encoder) & whose)
     owners = found.owners[found.sound]
     return StoredEmbeddings(

@@ -1,7 +1,4 @@
-"""Stored embeddings brought up to date by reading only what has changed since.
-
-What was added carries its generation, and what was removed has left an audit event with the subject's id.
-"""
+"""Stored embeddings brought up to date by reading only what has changed since."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ import numpy as np
 from sqlalchemy import Connection
 
 from facerec.gallery import reads
-from facerec.gallery.results import StoredEmbeddings
-from facerec.gallery.tables import TemplateRow
+from facerec.gallery.following import changes
+from facerec.gallery.results import Changes, StoredEmbeddings
 
 
 class Refreshed(NamedTuple):
@@ -30,46 +27,31 @@ def refreshed(connection: Connection, old: StoredEmbeddings) -> Refreshed | None
     None where that cannot be vouched for, and everything must be read: the old state is not in this gallery's past, it
     held damaged templates, or the number of templates does not come out right.
     """
-    now = reads.state(connection)
-    if old.state == now:
+    if old.state == reads.state(connection):
         return Refreshed(old, 0, 0)
     if old.quarantined or not reads.has_passed(connection, old.state):
         return None
-    since = old.state.generation
-    gone = reads.removed_since(connection, since)
-    added = reads.templates(connection, (TemplateRow.encoder == old.encoder) & (TemplateRow.generation > since))
-    merged = _merged(old, gone, added)
-    names = _names(connection, old, gone, added)
-    quarantined = int((~added.sound).sum())
-    stored = reads.count_templates(connection, old.encoder)
-    if len(merged.template_ids) + quarantined != stored:
+    found = changes(connection, old.encoder, old.state)
+    fresh = _merged(old, found)
+    if len(fresh) != found.count:
         return None
-    missing = reads.count_faces(connection) - stored
-    fresh = replace(merged, state=now, names=names, quarantined=quarantined, missing=missing)
-    return Refreshed(fresh, len(added.ids), len(old) + int(added.sound.sum()) - len(fresh))
+    added = len(found.templates) - int(np.isin(found.templates.template_ids, old.template_ids).sum())
+    return Refreshed(fresh, added, len(old) + added - len(fresh))
 
 
-def _merged(old: StoredEmbeddings, gone: set[int], added: reads.Templates) -> StoredEmbeddings:
-    """The old rows of those who stayed, and the sound new ones, in id order."""
-    stays = ~np.isin(old.template_ids, added.ids)  # a template that was put right has a new generation and its old id
-    if gone:
-        stays &= ~np.isin(old.subject_ids, list(gone))
+def _merged(old: StoredEmbeddings, found: Changes) -> StoredEmbeddings:
+    """The old rows of those whom nothing was done to, and the new ones of the others, in id order."""
+    touched, new = found.touched or frozenset(), found.templates
+    names = {key: name for key, name in old.names.items() if key not in touched} | new.names
+    stays = ~np.isin(old.subject_ids, list(touched))
     ids, owners, rows = old.template_ids, old.subject_ids, old.rows
     if not stays.all():
         ids, owners, rows = ids[stays], owners[stays], rows[stays]
-    if added.sound.any():
-        ids = np.concatenate([ids, added.ids[added.sound]])
-        owners = np.concatenate([owners, added.owners[added.sound]])
-        rows = np.concatenate([rows, added.rows[added.sound]])
+    if len(new):
+        ids = np.concatenate([ids, new.template_ids])
+        owners = np.concatenate([owners, new.subject_ids])
+        rows = np.concatenate([rows, new.rows])
     if (np.diff(ids) <= 0).any():
-        order = np.argsort(ids)
+        order = np.argsort(ids, kind="stable")
         ids, owners, rows = ids[order], owners[order], rows[order]
-    return replace(old, template_ids=ids, subject_ids=owners, rows=rows)
-
-
-def _names(connection: Connection, old: StoredEmbeddings, gone: set[int], added: reads.Templates) -> dict[int, str]:
-    """Names of everybody with a template, as they are now."""
-    touched = reads.touched_since(connection, old.state.generation)
-    names = {key: name for key, name in old.names.items() if key not in gone} if gone else dict(old.names)
-    names |= {key: name for key, name in touched.items() if key in names}
-    return names | {key: touched[key] for key in np.unique(added.owners[added.sound]).tolist()}
+    return replace(new, template_ids=ids, subject_ids=owners, rows=rows, names=names)

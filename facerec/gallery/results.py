@@ -163,6 +163,23 @@ class StoredEmbeddings:
         return len(self.template_ids)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """What brings a copy of one encoder's templates from a past state of the gallery to its present one.
+
+    touched    subjects that something was done to since: whatever the copy has of them goes first. None where nothing
+               of the copy counts
+    templates  the sound ones that those subjects have now; with None, those of everybody
+    count      sound templates that there are in all
+    key_id     of the key that they are encrypted with in the gallery; None where they are not
+    """
+
+    touched: frozenset[int] | None
+    templates: StoredEmbeddings
+    count: int
+    key_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A picture that was looked at and not enrolled, remembered so that it is not looked at again.

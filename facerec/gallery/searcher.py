@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from facerec.errors import EncoderMismatch, GalleryUnusable
 from facerec.failpoint import failpoint
 from facerec.gallery.elsewhere import Sizes
 from facerec.gallery.fusion import apart
-from facerec.gallery.index import Index, build_index, search_subjects
-from facerec.gallery.layered import next_index
-from facerec.gallery.results import State, StoredEmbeddings
+from facerec.gallery.index import build_index, search_subjects
+from facerec.gallery.layered import Build, Layered
+from facerec.gallery.results import Changes, State, StoredEmbeddings
 from facerec.records import Float32, Int64
 
 Combine = Callable[[StoredEmbeddings], StoredEmbeddings]
@@ -27,20 +29,29 @@ class Source(Protocol):
 
     def load(self, encoder: str) -> StoredEmbeddings: ...
 
-    def refresh(self, stored: StoredEmbeddings) -> StoredEmbeddings: ...
+    def changes(self, encoder: str, past: State) -> Changes: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searchable:
-    """Templates and the index over them, of one state. Never changed, only replaced.
+    """Whom a search can find, of one state of the gallery. Never changed, only replaced.
 
-    stored    as they lie in the gallery
-    searched  what the index is over: the same, or one row for all templates of a subject
+    names        subject id -> name
+    ids, owners  (S,) int64 of the rows that are searched: their template ids, ascending, and whose they are
+    templates    (S,) int64: how many templates each of them was made of
+    quarantined  templates left out because they are damaged
     """
 
-    stored: StoredEmbeddings
-    searched: StoredEmbeddings
-    index: Index
+    state: State
+    names: dict[int, str]
+    ids: Int64
+    owners: Int64
+    templates: Int64
+    index: Layered
+    quarantined: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 class Searcher:
@@ -51,7 +62,7 @@ class Searcher:
     """
 
     def __init__(
-        self, source: Source, encoder: str, build: Callable[[Int64, Float32], Index] = build_index,
+        self, source: Source, encoder: str, build: Build = build_index,
         combine: Combine = apart,
     ):  # fmt: skip
         self._source = source
@@ -68,19 +79,18 @@ class Searcher:
         them are damaged.
         """
         current = self.current()
-        searched = current.searched
-        k = min(k, len(searched.names))
-        each = len(searched) / max(1, len(searched.names))
-        found = search_subjects(current.index, searched.template_ids, searched.subject_ids, probes, k, each)
+        k = min(k, len(current.names))
+        each = len(current) / max(1, len(current.names))
+        found = search_subjects(current.index, current.ids, current.owners, probes, k, each)
         return [
-            tuple((searched.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
+            tuple((current.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
             for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)
         ]
 
     def sizes(self) -> Sizes:
         """How many are enrolled, and how many rows are compared. Raises as `search` does."""
-        searched = self.current().searched
-        return Sizes(len(searched.names), len(searched))
+        current = self.current()
+        return Sizes(len(current.names), len(current))
 
     def current(self) -> Searchable:
         """What a search that begins now would search. Raises as `search` does."""
@@ -93,7 +103,7 @@ class Searcher:
     def _fresh(self) -> Searchable | None:
         """What was loaded, unless the gallery has moved since, forward or (restored from a backup) back."""
         current = self._current
-        if current is not None and current.stored.state == self._source.state():
+        if current is not None and current.state == self._source.state():
             return current
         return None
 
@@ -105,15 +115,48 @@ class Searcher:
         return self._current
 
     def _next(self, current: Searchable | None) -> Searchable:
-        stored = self._source.refresh(current.stored) if current else self._source.load(self._encoder)
+        if current is None or current.quarantined:
+            return self._built(self._source.load(self._encoder))
+        changes = self._source.changes(self._encoder, current.state)
+        if changes.touched is None:
+            return self._built(changes.templates)
+        return self._changed(current, changes) or self._built(self._source.load(self._encoder))
+
+    def _built(self, stored: StoredEmbeddings) -> Searchable:
         require_templates(stored, self._encoder)
-        if current and stored.rows is current.stored.rows:  # a name has changed, or nothing that is searched
-            return Searchable(stored, replace(current.searched, state=stored.state, names=stored.names), current.index)
         searched = self._combine(stored)
         failpoint("index.before_build")
-        index = next_index(self._build, current.index if current else None, searched.template_ids, searched.rows)
+        index = Layered.over(self._build, searched.template_ids, searched.rows)
         failpoint("index.before_swap")
-        return Searchable(stored, searched, index)
+        owners, templates = searched.subject_ids, made_of(stored, searched)
+        return Searchable(
+            stored.state, stored.names, searched.template_ids, owners, templates, index, stored.quarantined
+        )
+
+    def _changed(self, current: Searchable, changes: Changes) -> Searchable | None:
+        """None where everything is to be read: too much has changed, nobody is left, or the number is not right."""
+        touched, stored = changes.touched or frozenset(), changes.templates
+        stays = ~np.isin(current.owners, list(touched))
+        if not changes.count or current.templates[stays].sum() + len(stored) != changes.count:
+            return None
+        came = self._combine(stored)
+        index = current.index.after(current.ids[~stays], came.template_ids, came.rows)
+        if index is None:
+            return None
+        ids = np.concatenate([current.ids[stays], came.template_ids])
+        owners = np.concatenate([current.owners[stays], came.subject_ids])
+        templates = np.concatenate([current.templates[stays], made_of(stored, came)])
+        order = np.argsort(ids, kind="stable")
+        names = {key: name for key, name in current.names.items() if key not in touched} | stored.names
+        return Searchable(stored.state, names, ids[order], owners[order], templates[order], index, stored.quarantined)
+
+
+def made_of(stored: StoredEmbeddings, searched: StoredEmbeddings) -> Int64:
+    """How many templates each row of `searched` was made of: (S,), which sum to the number stored."""
+    if len(searched) == len(stored):
+        return np.ones(len(searched), np.int64)
+    owners, counts = np.unique(stored.subject_ids, return_counts=True)
+    return counts[np.searchsorted(owners, searched.subject_ids)]
 
 
 def require_templates(stored: StoredEmbeddings, encoder: str) -> None:

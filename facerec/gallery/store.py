@@ -52,7 +52,6 @@ from facerec.gallery.connect import (
     undisturbed,
     writing,
 )
-from facerec.gallery.elsewhere import Changes
 from facerec.gallery.encryption import Resealed
 from facerec.gallery.exchange import Arrival, Exported
 from facerec.gallery.keys import KeyRing, find_keys, require_elsewhere
@@ -60,6 +59,7 @@ from facerec.gallery.progress import Progress, silent
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
     Calibration,
+    Changes,
     EnrollResult,
     GalleryStats,
     MendResult,
@@ -344,7 +344,7 @@ class Gallery:
 
     @again
     def changes(self, encoder: str, past: State) -> Changes:
-        """What brings a copy of the templates from a past state to the present; see `facerec.gallery.elsewhere`."""
+        """What brings a copy of the templates from a past state to the present; see `Changes`."""
         with self._read() as connection:
             return following.changes(connection, encoder, past)
 

@@ -120,11 +120,14 @@ def unsealed(database: str, row: tuple[Any, ...]) -> bytes:
 
 def is_what_is_stored(searcher: Searcher, stored: Sequence[Stored]) -> None:
     """V3."""
-    found = searcher.current().stored
-    assert found.template_ids.tolist() == [one.id for one in stored]
-    assert found.subject_ids.tolist() == [one.subject_id for one in stored]
+    found = searcher.current()
+    assert found.ids.tolist() == [one.id for one in stored]
+    assert found.owners.tolist() == [one.subject_id for one in stored]
     assert found.names == {one.subject_id: one.name for one in stored}
-    assert found.rows.astype("<f4").tobytes() == b"".join(one.embedding for one in stored)
+    rows = np.frombuffer(b"".join(one.embedding for one in stored), "<f4").reshape(-1, DIM)
+    for one, row in zip(stored, rows, strict=True):
+        best = found.index.search(row[None], len(stored))
+        assert best.similarities[0, best.ids[0].tolist().index(one.id)] > 1 - 1e-6
 
 
 def answers_as_brute_force(searcher: Searcher, stored: Sequence[Stored]) -> None:

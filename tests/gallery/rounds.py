@@ -92,11 +92,13 @@ class Rounds:
     def _read(self, number: int, say: Callable[[str], object]) -> None:
         """Search for people and say how it went; now and then as a process that has just started."""
         rng = random.Random(self.serial + number)
-        searcher = Searcher(open_gallery(self.path), self.encoder)
+        gallery = open_gallery(self.path)
+        searcher = Searcher(gallery, self.encoder)
         while True:
             if rng.random() < 0.2:
-                searcher = Searcher(open_gallery(self.path), self.encoder)
-            stored = searcher.current().stored
+                gallery = open_gallery(self.path)
+                searcher = Searcher(gallery, self.encoder)
+            stored = gallery.embeddings(self.encoder)
             if len(stored):
                 row = rng.randrange(len(stored))
                 found = searcher.search(stored.rows[row : row + 1], 1)[0]

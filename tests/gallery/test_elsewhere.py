@@ -161,18 +161,18 @@ def test_a_copy_in_milvus_is_made_anew_where_its_state_says_nothing(gallery, mil
     monkeypatch.setattr(gallery, "changes", lambda *given: asked.append(plain(*given)) or asked[-1])
     remote.search(probes, 3)
     remote.search(probes, 3)
-    assert [one.is_whole for one in asked] == [True]
+    assert [one.touched is None for one in asked] == [True]
     gallery.enroll([make("Late", 400)])
     remote.search(probes, 3)
-    assert [one.is_whole for one in asked] == [True, False] and len(asked[1].ids) == 1
+    assert [one.touched is None for one in asked] == [True, False] and len(asked[1].templates) == 1
     name = next(iter(name for name in milvus._client.list_collections() if gallery.state().database in name))
     milvus._client.delete(name, ids=[1, 2])  # by somebody else
     gallery.enroll([make("Later", 401)])
     assert same(remote.search(probes, 3), here.search(probes, 3))
-    assert [one.is_whole for one in asked] == [True, False, False, True]
+    assert [one.touched is None for one in asked] == [True, False, False, True]
     milvus._say(name, type(gallery.state())("", -1, None))  # what a process leaves that was killed while it wrote
     assert same(remote.search(probes, 3), here.search(probes, 3))
-    assert asked[-1].is_whole and len(asked) == 5
+    assert asked[-1].touched is None and len(asked) == 5
 
 
 def test_a_restored_gallery_is_another_state_for_milvus(gallery, path, milvus, make, encoder, tmp_path):

@@ -7,15 +7,14 @@ from hypothesis import strategies as st
 
 from facerec.gallery import layered
 from facerec.gallery.index import ExactIndex
-from facerec.gallery.layered import Layered, next_index
+from facerec.gallery.layered import Layered
 from facerec.gallery.searcher import Searcher
 from facerec.records import DIM, unit
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(layered, "LAYERED_FROM", 1)
-    monkeypatch.setattr(layered, "COMPACTED_AT", 0.5)
+def roomy(monkeypatch):
+    monkeypatch.setattr(layered, "AND_AT_LEAST", 30)
 
 
 def rows_of(rng, count):
@@ -28,16 +27,18 @@ def rows_of(rng, count):
 def test_changes_give_what_building_anew_gives(seed, k):
     rng = np.random.default_rng(seed)
     ids, rows = np.sort(rng.permutation(200)[:60]).astype(np.int64), rows_of(rng, 60)
-    index = next_index(ExactIndex, None, ids, rows)
+    index = Layered.over(ExactIndex, ids, rows)
     for _ in range(4):
-        stays = rng.random(len(ids)) > 0.1
-        ids, rows = ids[stays], rows[stays]
-        came = np.setdiff1d(rng.integers(0, 200, 5), ids)
-        ids, rows = np.concatenate([ids, came]), np.concatenate([rows, rows_of(rng, len(came))])
+        goes = rng.random(len(ids)) < 0.1
+        goes[rng.integers(len(ids))] = True
+        moved = ids[goes][:1]  # a subject's mean moves when a template comes: it goes, and comes with another row
+        came = np.union1d(np.setdiff1d(rng.integers(0, 200, 3), ids), moved)
+        new = rows_of(rng, len(came))
+        found = index.after(ids[goes], came, new)
+        ids, rows = np.concatenate([ids[~goes], came]), np.concatenate([rows[~goes], new])
         order = np.argsort(ids)
         ids, rows = ids[order], rows[order]
-        rows[rng.integers(len(rows))] = rows_of(rng, 1)[0]  # a subject's mean moves when a template comes
-        index = next_index(ExactIndex, index, ids, rows)
+        index = found or Layered.over(ExactIndex, ids, rows)
         assert len(index) == len(ids)
         probes = rows_of(rng, 7)
         found, exact = index.search(probes, k), ExactIndex(ids, rows).search(probes, k)
@@ -48,22 +49,16 @@ def test_changes_give_what_building_anew_gives(seed, k):
 
 
 def test_the_base_is_kept_until_enough_has_changed(monkeypatch):
-    monkeypatch.setattr(layered, "COMPACTED_AT", 0.05)
-    built = []
-
-    def build(ids, rows):
-        built.append(len(ids))
-        return ExactIndex(ids, rows)
-
+    monkeypatch.setattr(layered, "AND_AT_LEAST", 3)
     rows = unit(np.random.default_rng(0).standard_normal((100, DIM)))
-    ids = np.arange(100)
-    index = next_index(build, None, ids, rows)
-    for gone in range(1, 6):
-        index = next_index(build, index, ids[gone:], rows[gone:])
-        assert isinstance(index, Layered) and index.search(rows[:1], 1).ids[0, 0] not in range(gone)
-    assert built == [100]
-    next_index(build, index, ids[6:], rows[6:])
-    assert built == [100, 94]
+    ids, nobody = np.arange(100), np.empty(0, np.int64)
+    index = first = Layered.over(ExactIndex, ids, rows)
+    for gone in range(5):
+        index = index.after(ids[gone : gone + 1], nobody, rows[:0])
+        assert index.base is first.base and index.search(rows[:1], 1).ids[0, 0] > gone
+    assert index.after(ids[5:6], nobody, rows[:0]) is None
+    assert index.after(nobody, ids[:1], rows[:1]) is None
+    assert index.after(nobody, nobody, rows[:0]) is not None
 
 
 def test_somebody_removed_is_not_found_by_the_next_search_and_nothing_is_built(gallery, make, encoder):

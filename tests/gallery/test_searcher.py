@@ -1,5 +1,6 @@
 """Searching while the gallery changes: never stale, never mixed, never across encoders."""
 
+import random
 import threading
 from contextlib import closing
 
@@ -9,6 +10,7 @@ import pytest
 from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file
+from facerec.gallery.fusion import apart, fused
 from facerec.gallery.index import ExactIndex, FaissIndex
 from facerec.gallery.searcher import Searcher
 
@@ -18,7 +20,7 @@ class Counting:
 
     def __init__(self, gallery):
         self.gallery = gallery
-        self.loads = self.refreshes = 0
+        self.loads = self.follows = 0
 
     def state(self):
         return self.gallery.state()
@@ -27,9 +29,9 @@ class Counting:
         self.loads += 1
         return self.gallery.load(encoder)
 
-    def refresh(self, stored):
-        self.refreshes += 1
-        return self.gallery.refresh(stored)
+    def changes(self, encoder, past):
+        self.follows += 1
+        return self.gallery.changes(encoder, past)
 
 
 def probe(template):
@@ -56,17 +58,17 @@ def test_the_index_is_kept_until_the_gallery_moves(gallery, make, encoder):
     searcher = Searcher(source, encoder)
     for _ in range(3):
         searcher.search(probe(make("", 1)), 1)
-    assert (source.loads, source.refreshes) == (1, 0)
+    assert (source.loads, source.follows) == (1, 0)
     gallery.enroll([make("Anna", 1)])  # nothing new
     searcher.search(probe(make("", 1)), 1)
-    assert (source.loads, source.refreshes) == (1, 0)
+    assert (source.loads, source.follows) == (1, 0)
     gallery.enroll([make("Ben", 2)])
     assert searcher.search(probe(make("", 2)), 1)[0][0][0] == "Ben"
-    assert (source.loads, source.refreshes) == (1, 1)
-    index = searcher.current().index
+    assert (source.loads, source.follows) == (1, 1)
+    base = searcher.current().index.base
     gallery.rename("Ben", "Benedict")
     assert searcher.search(probe(make("", 2)), 1)[0][0][0] == "Benedict"
-    assert searcher.current().index is index
+    assert searcher.current().index.base is base and source.loads == 1
 
 
 def test_f24_what_another_opener_changed_is_seen_at_once(gallery, path, make, encoder):
@@ -152,3 +154,44 @@ def test_a_damaged_template_is_never_found(gallery, path, make, encoder):
         connection.execute("UPDATE template SET embedding = zeroblob(512)")
     with pytest.raises(GalleryUnusable, match="all 2 templates are damaged"):
         Searcher(gallery, encoder).search(probe(make("", 1)), 5)
+
+
+@pytest.mark.parametrize("combine", [apart, fused])
+def test_following_equals_reading_anew_after_any_history(gallery, make, encoder, combine):
+    """Whatever is done to a gallery, who followed it finds what somebody finds who comes new."""
+    rng, probes = random.Random(5), np.stack([make("", number).embedding for number in range(0, 60, 7)])
+    gallery.enroll([make(f"subject {number % 8}", number) for number in range(30)])
+    source = Counting(gallery)
+    searcher = Searcher(source, encoder, combine=combine)
+    for number in range(100, 140):
+        names = [summary.name for summary in gallery.subjects()]
+        face = rng.choice(gallery.show(rng.choice(names)).faces).id
+        changes = {
+            "enroll": lambda number=number: gallery.enroll([make(f"subject {rng.randrange(9)}", number)]),
+            "remove": lambda names=names: gallery.remove(rng.choice(names)) if len(names) > 3 else None,
+            "rename": lambda names=names, number=number: gallery.rename(rng.choice(names), f"renamed {number}"),
+            "face": lambda face=face: gallery.forget_face(face),
+            "move": lambda face=face, number=number: gallery.move_face(face, f"moved {number}"),
+            "merge": lambda names=names: gallery.merge(*rng.sample(names, 2)) if len(names) > 3 else None,
+        }
+        changes[rng.choice(["enroll", "enroll", *changes])]()
+        if rng.random() < 0.7:
+            anew = Searcher(gallery, encoder, combine=combine).search(probes, 100)
+            for followed, meant in zip(searcher.search(probes, 100), anew, strict=True):
+                assert dict(followed).keys() == dict(meant).keys()
+                np.testing.assert_allclose(
+                    [dict(followed)[name] for name, _ in meant], [s for _, s in meant], atol=2e-6
+                )
+    assert source.loads == 1
+
+
+def test_a_template_that_went_without_an_event_makes_everything_be_read(gallery, path, make, encoder):
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    source = Counting(gallery)
+    searcher = Searcher(source, encoder)
+    searcher.search(probe(make("", 1)), 1)
+    with closing(connect_file(path)) as connection:
+        connection.execute("DELETE FROM template WHERE id = 1")
+    gallery.enroll([make("Carl", 3)])
+    assert {name for name, _ in searcher.search(probe(make("", 1)), 5)[0]} == {"Ben", "Carl"}
+    assert source.loads == 2

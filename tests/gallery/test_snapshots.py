@@ -268,12 +268,12 @@ def test_f19_the_same_generation_reached_another_way_is_another_state(gallery, p
     gallery.enroll([make("Ghost", 2)])
     gallery.load(encoder)
     searcher = Searcher(gallery, encoder)
-    assert len(searcher.current().stored) == 2
+    assert len(searcher.current()) == 2
     path.write_bytes(older)
     again = open_gallery(path)
     again.enroll([make("Ben", 3)])
     assert sorted(again.load(encoder).names.values()) == ["Anna", "Ben"]
-    assert sorted(searcher.current().stored.names.values()) == ["Anna", "Ben"]
+    assert sorted(searcher.current().names.values()) == ["Anna", "Ben"]
     holds(again, [make("Anna", 1), make("Ben", 3)])
 
 

@@ -38,6 +38,7 @@ from facerec.gallery.connect import (
 )
 from facerec.gallery.foreign_log import require_own_log
 from facerec.gallery.progress import Progress, silent
+from facerec.gallery.replaced_pages import lengthen, overwrite_journal
 from facerec.gallery.schema import REVISIONS, prepare, revision_of, upgrade
 from facerec.gallery.tables import SubjectRow, TemplateRow
 from facerec.gallery.writes import Write
@@ -222,12 +223,14 @@ def _make_room(place: Path) -> Path | None:
 def _copy_in(copy: sqlite3.Connection, place: Path) -> None:
     """Write the copy over the gallery as one transaction, with a journal that belongs to this file by its name.
 
-    A log would be read as another gallery's by whoever opens the file after a crash.
+    A log would be read as another gallery's by whoever opens the file after a crash. Nothing is left of what lay there.
     """
     with explained(place), closing(connect_file(place)) as target:
         _take_alone(target)
+        lengthen(copy, place.stat().st_size)
         copy.backup(target, pages=PAGES_AT_ONCE, progress=lambda *_: failpoint("restore.mid_copy"))
         failpoint("restore.copied")
+        overwrite_journal(target, place)
 
 
 def _take_alone(target: sqlite3.Connection) -> None:

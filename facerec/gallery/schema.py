@@ -31,6 +31,7 @@ from facerec.gallery.connect import (
     writing,
 )
 from facerec.gallery.foreign_log import require_own_log
+from facerec.gallery.replaced_pages import overwrite_journal
 
 VERSION_TABLE = "facerec_version"
 UNFINISHED = "facerec_move"
@@ -158,6 +159,7 @@ def _keep_a_log(path: Path) -> None:
     with closing(connect_file(path)) as connection:
         while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
+                overwrite_journal(connection, path)  # of a restore that was killed once it had committed
                 connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError:
                 if time.monotonic() > deadline:

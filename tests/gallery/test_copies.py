@@ -2,19 +2,24 @@
 
 import os
 import shutil
+import signal
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from facerec import failpoint
 from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import open_gallery
+from facerec.gallery.codec import to_bytes
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
 from facerec.gallery.erasure import list_beside
 from facerec.gallery.moving import move
 from facerec.gallery.searcher import Searcher
+from tests.gallery.disk_calls import Call, watched
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -183,6 +188,43 @@ def test_whoever_reads_meanwhile_is_waited_for(gallery, path, kept, make, child,
     reader.join()
     assert answers == [(0, "6")]
     holds(gallery, [make("Anna", 1), make("Ben", 2)])
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_nothing_is_left_on_the_disk_of_whoever_was_replaced(gallery, path, kept, make, child, is_killed):
+    """Neither under a name nor in what SQLite cuts off or deletes: the test sees each before it is done."""
+    gallery.enroll([make("Carl", number) for number in range(300, 330)])
+    backup(path, kept)
+    gallery.remove("Carl")
+    replaced = [make(f"subject {number}", 100 + number) for number in range(60)]
+    gallery.enroll(replaced)  # where Carl was in the file, and beyond
+    marks = [to_bytes(one.embedding)[start : start + 26] for one in replaced for start in range(0, 480, 13)]
+
+    def left_by(work: Callable[[], object]) -> list[str]:
+        left: list[str] = []
+
+        def watch(call: Call) -> int:
+            if call.kind in ("delete", "truncate") and Path(call.path).exists():
+                going = Path(call.path).read_bytes()[call.offset :]
+                left.extend({f"{call.kind} {Path(call.path).name}" for mark in marks if mark in going})
+            return 0
+
+        with watched(watch):
+            work()
+        return left
+
+    def killed() -> None:
+        failpoint.set_order("restore.copied:kill")
+        restore(kept, path)
+
+    if is_killed:
+        assert child(killed) == (-signal.SIGKILL, "")
+        assert child(lambda: left_by(lambda: open_gallery(path).subjects())) == (0, "[]")
+    else:
+        assert child(lambda: left_by(lambda: restore(kept, path))) == (0, "[]")
+    assert names(open_gallery(path)) == ["Anna", "Ben", "Carl"]
+    files = b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
+    assert not any(mark in files for mark in marks)
 
 
 def test_erasures_are_obeyed_when_the_gallery_itself_is_lost(gallery, path, kept, make, holds):

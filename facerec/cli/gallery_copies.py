@@ -39,7 +39,7 @@ def backup(file: Path, gallery: str | None, yes: bool, as_json: bool) -> int:
 
 @click.command()
 @click.argument("file", type=options.pictures)
-@click.option("--plain", is_flag=True, help="Also where FILE is not encrypted and the gallery is.")
+@click.option("--plain", is_flag=True, help="Also where FILE is not encrypted and the gallery is, or may be.")
 @options.gallery
 @options.yes
 @answering

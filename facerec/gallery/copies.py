@@ -87,7 +87,7 @@ def restore(source: Path, where: str | Path, progress: Progress = silent, plain:
     Whoever was erased since the backup was taken is not restored: the list of erasures is read from the gallery that is
     there, and from the file beside it. A file in the way that is damaged is moved aside. Raises GalleryUnusable for a
     backup that is no sound gallery, and leaves everything as it was. Raises InvalidInput, unless `plain`, for a backup
-    that is not encrypted where the gallery is.
+    that is not encrypted where the gallery is, or where that cannot be read.
     """
     place, source = _file(where), source.absolute()
     require_file(source, "there is no backup")
@@ -100,11 +100,8 @@ def restore(source: Path, where: str | Path, progress: Progress = silent, plain:
             original.backup(copy, pages=PAGES_AT_ONCE, progress=_told(progress))
         digests = erasure.read_list(place) | _erased_in(place)
         copied = _made_right(_engine_of(copy), source, digests)
-        if not plain and _is_encrypted(place) and not copy.execute("SELECT 1 FROM encryption").fetchall():
-            raise InvalidInput(
-                f"the gallery {place} is encrypted and the backup {source} is not: say --plain to have its templates "
-                "in plain, and encrypt them afterwards with `facerec gallery encrypt`"
-            )
+        if not plain and not copy.execute("SELECT 1 FROM encryption").fetchall():
+            _require_no_encryption(place, source)
         aside = _make_room(place)
         _copy_in(copy, place)
     Beside(place).leave_no_trace()
@@ -177,26 +174,37 @@ def _made_right(engine: Engine, source: Path, digests: set[str]) -> Copied:
     return Copied(sound.subjects, sound.templates, len(names))
 
 
+def _ask(place: Path, table: str, question: str) -> list[tuple[str]] | None:
+    """What the gallery that is to be replaced answers: nothing without such a table, None where it cannot be read."""
+    if is_vacant(place):
+        return []
+    try:
+        require_own_log(place)
+        with closing(connect_file(place)) as connection:
+            is_there = connection.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            return connection.execute(question).fetchall() if is_there else []
+    except (sqlite3.Error, GalleryUnusable):
+        return None
+
+
 def _erased_in(place: Path) -> set[str]:
     """Whom the gallery that is to be replaced has erased; nobody where it cannot be read: the file beside it counts."""
-    if is_vacant(place):
-        return set()
-    try:
-        with closing(connect_file(place)) as connection:
-            return {row[0] for row in connection.execute("SELECT digest FROM erasure")}
-    except sqlite3.Error:
-        return set()
+    return {digest for (digest,) in _ask(place, "erasure", "SELECT digest FROM erasure") or []}
 
 
-def _is_encrypted(place: Path) -> bool:
-    """Of the gallery that is to be replaced; False where it cannot be read."""
-    if is_vacant(place):
-        return False
-    try:
-        with closing(connect_file(place)) as connection:
-            return connection.execute("SELECT 1 FROM encryption").fetchone() is not None
-    except sqlite3.Error:
-        return False
+def _require_no_encryption(place: Path, source: Path) -> None:
+    """Raise InvalidInput where the gallery that is to be replaced is encrypted, or may be."""
+    rows = _ask(place, "encryption", "SELECT key_id FROM encryption")
+    if rows is None:
+        raise InvalidInput(
+            f"{place} cannot be read, so nobody can tell whether it is encrypted, and the backup {source} is not: "
+            "say --plain if templates may lie in plain"
+        )
+    if rows:
+        raise InvalidInput(
+            f"the gallery {place} is encrypted and the backup {source} is not: say --plain to have its templates "
+            "in plain, and encrypt them afterwards with `facerec gallery encrypt`"
+        )
 
 
 def _make_room(place: Path) -> Path | None:

@@ -85,15 +85,17 @@ def test_f20_a_damaged_gallery_says_how_to_restore_it_and_is_moved_aside_not_del
     path.write_bytes(content)
     with pytest.raises(GalleryUnusable, match="facerec gallery restore FILE"):
         open_gallery(path).subjects()
+    with pytest.raises(InvalidInput, match="--plain"):
+        restore(kept, path)
     assert path.read_bytes() == content
-    copied = restore(kept, path)
+    copied = restore(kept, path, plain=True)
     assert copied.aside and copied.aside.read_bytes() == content
     holds(open_gallery(path), [make("Anna", 1), make("Ben", 2)])
 
 
 def test_f20_a_file_that_is_no_database_is_moved_aside(path, kept, make, holds):
     path.write_bytes(b"hello" * 1000)
-    aside = restore(kept, path).aside
+    aside = restore(kept, path, plain=True).aside
     assert aside and aside.read_bytes() == b"hello" * 1000
     holds(open_gallery(path), [make("Anna", 1), make("Ben", 2)])
 

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import secrets
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from facerec import failpoint
 from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput, MissingPart
 from facerec.gallery import encryption, open_gallery
 from facerec.gallery.arriving import survey, take_all_in
+from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
 from facerec.gallery.keys import add_key, find_keys, read_keys
 from facerec.gallery.searcher import Searcher
@@ -273,6 +275,49 @@ def test_a_plain_backup_takes_the_place_of_an_encrypted_gallery_only_if_told_to(
     assert rows(path) == before and open_gallery(path).stats().key_id
     restore(tmp_path / "b" / "plain.db", path, plain=True)
     assert open_gallery(path).stats().key_id is None and same(open_gallery(path), [make("Anna", 1)])
+
+
+@pytest.mark.parametrize("damage", ["the table", "the file", "a stranger's log"])
+def test_where_a_gallery_cannot_be_read_it_may_have_been_encrypted(gallery, path, make, tmp_path, key_file, damage):
+    gallery.enroll([make("Anna", 1)])
+    for name in ("plain", "sealed"):
+        backup(path, tmp_path / "b" / name)
+        if name == "plain":
+            gallery.encrypt()
+    content = bytearray(path.read_bytes())
+    if damage == "the table":
+        run(path, "VACUUM")  # a row of `encryption` lies in the page of that table
+        content = bytearray(path.read_bytes())
+        start = content.index(find_keys().newest.id.encode()) // 4096 * 4096
+        content[start : start + 4096] = bytes(4096)
+    elif damage == "the file":
+        content[:] = b"\0" * len(content)
+    path.write_bytes(content)
+    if damage == "a stranger's log":
+        put_a_strangers_log_beside(path, tmp_path / "other" / "gallery.db", make)
+    before = {file.name: file.read_bytes() for file in path.parent.glob("gallery.db*")}
+    with pytest.raises(InvalidInput, match="nobody can tell"):
+        restore(tmp_path / "b" / "plain", path)
+    assert {file.name: file.read_bytes() for file in path.parent.glob("gallery.db*")} == before
+    assert restore(tmp_path / "b" / "sealed", path).aside
+    assert open_gallery(path).stats().key_id and same(open_gallery(path), [make("Anna", 1)])
+
+
+def put_a_strangers_log_beside(path: Path, other: Path, make) -> None:
+    open_gallery(other)
+    with closing(connect_file(other)) as connection:
+        connection.execute("SELECT * FROM meta").fetchall()
+        open_gallery(other).enroll([make("Ben", number) for number in range(2, 30)])
+        shutil.copy(f"{other}-wal", f"{path}-wal")
+
+
+def test_a_plain_backup_of_a_gallery_from_before_encryption_is_restored_over_it(path, tmp_path):
+    """No table says how templates lie: they lie in plain."""
+    create_file(path)
+    with closing(connect_file(path, foreign_keys=False)) as connection:
+        connection.executescript((Path(__file__).parent / "fixtures" / "0002.sql").read_text())
+    shutil.copy(path, tmp_path / "old.db")
+    assert restore(tmp_path / "old.db", path).templates == 5
 
 
 def test_an_export_needs_the_key_and_its_rows_cannot_change_places(sealed, path, make, tmp_path, key_file):

@@ -11,7 +11,7 @@ import numpy as np
 
 from facerec.errors import EncoderMismatch, GalleryUnusable
 from facerec.failpoint import failpoint
-from facerec.gallery.elsewhere import Sizes
+from facerec.gallery.elsewhere import Named, Sizes
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import build_index, search_subjects
 from facerec.gallery.layered import Build, Layered
@@ -40,6 +40,7 @@ class Searchable:
     ids, owners  (S,) int64 of the rows that are searched: their template ids, ascending, and whose they are
     templates    (S,) int64: how many templates each of them was made of
     quarantined  templates left out because they are damaged
+    missing      faces that have no template of this encoder
     """
 
     state: State
@@ -49,9 +50,19 @@ class Searchable:
     templates: Int64
     index: Layered
     quarantined: int
+    missing: int
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def search(self, probes: Float32, k: int) -> list[Named]:
+        """(Q, 128) -> for each probe up to k (subject, similarity), best first; nothing where nobody is enrolled."""
+        k = min(k, len(self.names))
+        found = search_subjects(self.index, self.ids, self.owners, probes, k, len(self) / max(1, len(self.names)))
+        return [
+            tuple((self.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
+            for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)
+        ]
 
 
 class Searcher:
@@ -72,28 +83,24 @@ class Searcher:
         self._lock = threading.Lock()
         self._current: Searchable | None = None
 
-    def search(self, probes: Float32, k: int) -> list[tuple[tuple[str, float], ...]]:
+    def search(self, probes: Float32, k: int) -> list[Named]:
         """(Q, 128) -> for each probe up to k (subject, similarity), best first; nothing from an empty gallery.
 
         Raises EncoderMismatch when there are templates, but none of this encoder, and GalleryUnusable when all of
         them are damaged.
         """
         current = self.current()
-        k = min(k, len(current.names))
-        each = len(current) / max(1, len(current.names))
-        found = search_subjects(current.index, current.ids, current.owners, probes, k, each)
-        return [
-            tuple((current.names[subject], similarity) for subject, similarity in zip(*row, strict=True))
-            for row in zip(found.subject_ids.tolist(), found.similarities.tolist(), strict=True)
-        ]
+        require_templates(current, self._encoder)
+        return current.search(probes, k)
 
     def sizes(self) -> Sizes:
         """How many are enrolled, and how many rows are compared. Raises as `search` does."""
         current = self.current()
+        require_templates(current, self._encoder)
         return Sizes(len(current.names), len(current))
 
     def current(self) -> Searchable:
-        """What a search that begins now would search. Raises as `search` does."""
+        """What a search that begins now would search."""
         current = self._fresh()
         if current is None:
             with self._lock:
@@ -123,15 +130,13 @@ class Searcher:
         return self._changed(current, changes) or self._built(self._source.load(self._encoder))
 
     def _built(self, stored: StoredEmbeddings) -> Searchable:
-        require_templates(stored, self._encoder)
         searched = self._combine(stored)
         failpoint("index.before_build")
         index = Layered.over(self._build, searched.template_ids, searched.rows)
         failpoint("index.before_swap")
         owners, templates = searched.subject_ids, made_of(stored, searched)
-        return Searchable(
-            stored.state, stored.names, searched.template_ids, owners, templates, index, stored.quarantined
-        )
+        left_out = (stored.quarantined, stored.missing)
+        return Searchable(stored.state, stored.names, searched.template_ids, owners, templates, index, *left_out)
 
     def _changed(self, current: Searchable, changes: Changes) -> Searchable | None:
         """None where everything is to be read: too much has changed, nobody is left, or the number is not right."""
@@ -148,7 +153,8 @@ class Searcher:
         templates = np.concatenate([current.templates[stays], made_of(stored, came)])
         order = np.argsort(ids, kind="stable")
         names = {key: name for key, name in current.names.items() if key not in touched} | stored.names
-        return Searchable(stored.state, names, ids[order], owners[order], templates[order], index, stored.quarantined)
+        left_out = (stored.quarantined, stored.missing)
+        return Searchable(stored.state, names, ids[order], owners[order], templates[order], index, *left_out)
 
 
 def made_of(stored: StoredEmbeddings, searched: StoredEmbeddings) -> Int64:
@@ -159,7 +165,7 @@ def made_of(stored: StoredEmbeddings, searched: StoredEmbeddings) -> Int64:
     return counts[np.searchsorted(owners, searched.subject_ids)]
 
 
-def require_templates(stored: StoredEmbeddings, encoder: str) -> None:
+def require_templates(stored: StoredEmbeddings | Searchable, encoder: str) -> None:
     """Raise unless there is something to compare with, or nobody is enrolled at all.
 
     EncoderMismatch when faces are enrolled with other encoders only, GalleryUnusable when all that there is of this

@@ -56,7 +56,6 @@ from facerec.gallery.encryption import Resealed
 from facerec.gallery.exchange import Arrival, Exported
 from facerec.gallery.keys import KeyRing, find_keys, require_elsewhere
 from facerec.gallery.progress import Progress, silent
-from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import (
     Calibration,
     Changes,
@@ -334,13 +333,6 @@ class Gallery:
             loaded = self._beside.load(connection, encoder)
         self._beside.keep(loaded, self._is_free_of_removed)
         return loaded.stored
-
-    @again
-    def refresh(self, stored: StoredEmbeddings) -> StoredEmbeddings:
-        """What `embeddings` of everybody would answer now, by reading only what changed since `stored` was read."""
-        with self._read() as connection:
-            done = refreshed(connection, stored)
-            return done.stored if done else reads.embeddings(connection, stored.encoder, None)
 
     @again
     def changes(self, encoder: str, past: State) -> Changes:

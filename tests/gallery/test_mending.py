@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facerec.errors import InvalidInput, NotEnrolled
+from facerec.gallery.refresh import refreshed
 from facerec.gallery.store import Gallery
 
 
@@ -26,7 +27,9 @@ def enrolled(gallery: Gallery) -> dict[str, int]:
 
 def must_be_followed(gallery: Gallery, before, encoder: str) -> None:
     """Reading only what changed gives what reading everything gives."""
-    now, everything = gallery.refresh(before), gallery.embeddings(encoder)
+    with gallery._read() as connection:
+        now = refreshed(connection, before).stored
+    everything = gallery.embeddings(encoder)
     assert (now.state, now.names, now.missing) == (everything.state, everything.names, everything.missing)
     for name in ("template_ids", "subject_ids", "rows"):
         np.testing.assert_array_equal(getattr(now, name), getattr(everything, name))

@@ -16,6 +16,7 @@ import pytest
 from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.gallery import open_gallery, reads, snapshot
 from facerec.gallery.connect import engine_at
+from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.snapshot import LAYOUT, SIZE, Header, blocks
@@ -451,7 +452,7 @@ def test_a_gallery_that_cannot_be_written_gets_no_snapshot(gallery, make, encode
     assert len(gallery.load(encoder)) == 5 and not kept.exists()
 
 
-def test_refreshing_equals_reading_again_after_any_history(gallery, make, encoder, other_encoder):
+def test_refreshing_equals_reading_again_after_any_history(gallery, path, make, encoder, other_encoder):
     """Fifty random changes, and after each what was brought up to date is what is read anew."""
     rng = random.Random(3)
     gallery.enroll([make("subject 0", 0)])
@@ -475,7 +476,8 @@ def test_refreshing_equals_reading_again_after_any_history(gallery, make, encode
         else:
             gallery.enroll([make(f"subject {rng.randrange(9)}", number)])
         if rng.random() < 0.7:
-            followed = gallery.refresh(followed)
+            with engine_at(path).connect() as connection:
+                followed = refreshed(connection, followed).stored
             for meant in (gallery.embeddings(encoder), gallery.load(encoder)):
                 assert followed.names == meant.names and followed.state == meant.state
                 assert followed.missing == meant.missing and followed.quarantined == meant.quarantined

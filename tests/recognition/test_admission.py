@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from facerec.errors import LowQuality
 from facerec.faces.gate import Gate
 from facerec.faces.pipeline import FacePipeline
 from facerec.gallery import open_gallery
+from facerec.gallery.connect import connect_file
 from facerec.gallery.results import Calibration
 from facerec.records import Faces, Quality
 from tests import fakes
@@ -114,3 +116,14 @@ def test_the_gate_says_what_is_missing(change: dict[str, float], said: str) -> N
     Gate().require("a.jpg", QUALITY | {"eye_distance": 9.0, "sharpness": 5.0})
     with pytest.raises(LowQuality, match=said):
         Gate().require("a.jpg", QUALITY | change)
+
+
+def test_a_damaged_gallery_and_one_of_another_encoder_refuse_nobody(tmp_path: Path) -> None:
+    known = recognizer(tmp_path)
+    list(known.enroll("Anna", [picture(ANNA)]))
+    with closing(connect_file(tmp_path / "g.db")) as connection:
+        connection.execute("UPDATE template SET embedding = zeroblob(512)")
+    assert outcomes(known.enroll("Anna", [picture(ANNA)])) == ["already_enrolled"]
+    assert outcomes(known.enroll("Bert", [picture(BERT)])) == ["enrolled"]
+    other = Recognizer(fakes.pipeline(), fakes.points(encoder="f" * 64), known.gallery, "only", "fake")
+    assert outcomes(other.enroll("Carl", [picture(CARL)])) == ["enrolled"]

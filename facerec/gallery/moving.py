@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,18 @@ from sqlalchemy import (
 from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.failpoint import failpoint
 from facerec.gallery import reads
-from facerec.gallery.connect import create_file, engine_at, explained, is_vacant, locate, reading, shown, writing
+from facerec.gallery.connect import (
+    create_file,
+    engine_at,
+    explained,
+    is_vacant,
+    is_writable,
+    locate,
+    reading,
+    shown,
+    undisturbed,
+    writing,
+)
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.results import State
 from facerec.gallery.schema import UNFINISHED, VERSION_TABLE, closed_after, prepare, revision_of, upgrade
@@ -86,18 +97,43 @@ def move(where: str | Path, to: str | Path, progress: Progress = silent) -> Move
         stack.enter_context(explained(source))
         here = stack.enter_context(closed_after(engine_at(source)))
         there = stack.enter_context(closed_after(_engine_of(target)))
-        old = stack.enter_context(reading(here))
-        state = reads.state(old)
-        _begin(there, target, state)
-        total = sum(_count(old, one) for one in _tables())
-        went = _copy(old, there, total, progress)
-        _compare(old, there, state)
-        with reading(here) as now:
-            if reads.state(now) != state:
+        with undisturbed(source):
+            old = stack.enter_context(reading(here))
+            state = reads.state(old)
+            _begin(there, target, state)
+            total = sum(_count(old, one) for one in _tables())
+            went = _copy(old, there, total, progress)
+            _compare(old, there, state)
+        with _held(here, source) as now:
+            if now != state:
                 raise GalleryUnusable(f"{shown(source)} was written to while it was moved: move it again")
-        _finish(old, there, state)
+            _finish(old, there, state)
         subjects, templates = (_count(old, one.__table__) for one in (SubjectRow, TemplateRow))
     return Moved(subjects, templates, total, went)
+
+
+@contextmanager
+def _held(here: Engine, source: Path | URL) -> Iterator[State]:
+    """The state that the source has by now, and keeps within the block: whoever writes to it waits.
+
+    What was acknowledged before the target is a gallery is in it, or the move says that it is not. Where this process
+    may not write, nobody can be made to wait, and a change within these milliseconds goes unseen.
+    """
+    if not _may_hold(here, source):
+        with reading(here) as connection:
+            yield reads.state(connection)
+        return
+    with writing(here) as connection:
+        connection.execute(select(MetaRow.generation).with_for_update())
+        yield reads.state(connection)
+
+
+def _may_hold(here: Engine, source: Path | URL) -> bool:
+    if isinstance(source, Path):
+        return is_writable(source)
+    with reading(here) as connection:
+        can_write, is_replica = func.has_table_privilege(MetaRow.__tablename__, "UPDATE"), func.pg_is_in_recovery()
+        return connection.execute(select(can_write & ~is_replica)).scalar_one()
 
 
 def _tables() -> list[Table]:

@@ -1,6 +1,7 @@
 """A gallery that moves between files and servers arrives whole, or not at all, and is gone on with."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from facerec.gallery import moving, open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.keys import add_key
 from facerec.gallery.moving import move
-from facerec.gallery.results import Refusal
+from facerec.gallery.results import Calibration, Refusal
+from facerec.gallery.tables import Tables
+from facerec.records import OperatingPoint
+from tests import fakes
 from tests.gallery.lives import failpoints
 from tests.gallery.test_schema import contents
 
@@ -140,6 +144,74 @@ def test_a_source_that_is_written_to_meanwhile_is_no_copy(filled, path, tmp_path
     monkeypatch.setattr(moving, "_compare", plain)
     move(path, tmp_path / "target.db")
     holds(open_gallery(tmp_path / "target.db"), [*templates(make), make("Late", 50)])
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request, filled, path):
+    """Where the gallery lies that is moved away."""
+    if request.param == "file":
+        yield path
+        return
+    with request.getfixturevalue("server").fresh() as url:
+        move(path, url)
+        yield url
+
+
+def test_what_is_stored_while_a_move_ends_is_stored_after_it(place, tmp_path, make, monkeypatch):
+    """Between the last look at the source and the target's becoming a gallery a change would be seen by nobody."""
+    source, plain, happened = open_gallery(place), moving._finish, []
+
+    def enroll() -> None:
+        source.enroll([make("Late", 50)])
+        happened.append("enrolled")
+
+    late = threading.Thread(target=enroll)
+
+    def finish(*given: object) -> None:
+        late.start()
+        late.join(0.5)
+        plain(*given)
+        happened.append("moved")
+
+    monkeypatch.setattr(moving, "_finish", finish)
+    move(place, tmp_path / "target.db")
+    late.join()
+    assert happened == ["moved", "enrolled"]
+    assert source.uids().keys() > open_gallery(tmp_path / "target.db").uids().keys()
+    source.close()
+
+
+def test_a_server_that_may_only_be_read_is_moved_all_the_same(filled, path, tmp_path, make, holds, server):
+    with server.fresh() as url:
+        move(path, url)
+        database = url.split("?")[0].rsplit("/", 1)[1]
+        reader = url.replace("://postgres:", "://reader:").replace("://postgres@", "://reader@")
+        assert reader != url
+        server.execute("CREATE ROLE reader LOGIN", database)
+        server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database)
+        server.execute("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO reader", database)
+        move(reader, tmp_path / "target.db")
+        server.execute("DROP OWNED BY reader", database)
+    server.execute("DROP ROLE reader")
+    holds(open_gallery(tmp_path / "target.db"), templates(make))
+
+
+def test_every_table_goes_along(filled, path, tmp_path, make, encoder, server, monkeypatch):
+    """There and back again each has the same rows, and here none is empty."""
+    pytest.importorskip("cryptography")
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(tmp_path / "keys" / "gallery.key"))
+    add_key(tmp_path / "keys" / "gallery.key")
+    filled.save_operating_point(OperatingPoint(0.3, 0.001, 3000, 100, encoder, "a test"))
+    filled.save_calibration(encoder, Calibration(0.01, fakes.points(encoder=encoder)))
+    filled.save_setting("index", "exact")
+    filled.merge("Anna", "Ben")
+    filled.encrypt()
+    before = contents(path)
+    assert set(before) == set(Tables.metadata.tables) and all(before.values())
+    with server.fresh() as url:
+        move(path, url)
+        move(url, tmp_path / "back.db")
+    assert contents(tmp_path / "back.db") == before == contents(path)
 
 
 def test_nothing_is_moved_onto_a_gallery(filled, path, tmp_path, make):

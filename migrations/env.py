@@ -28,6 +28,8 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        if then := config.attributes.get("then"):
+            then(connection)
 
 
 def is_of_every_gallery(name: str | None, kind: str, parents: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,17 +26,16 @@ KEEP_IT = "keep a copy of {} apart from the gallery and its backups: without it 
 def init(encrypt: bool, gallery: str | None, as_json: bool) -> int:
     """Make an empty gallery. Without this, the first `enroll` makes one that is not encrypted."""
     from facerec.gallery import open_gallery
+    from facerec.gallery.connect import locate
+    from facerec.gallery.making import make_encrypted, require_nothing
     from facerec.settings import default_gallery
 
     where = gallery or default_gallery()
-    if "://" not in where and Path(where).exists():
-        raise InvalidInput(f"there is something at {where} already; `facerec gallery encrypt` encrypts a gallery")
+    require_nothing(locate(where))
     if not encrypt:
         opened = open_gallery(where)
         say(as_json, f"{opened} is there, not encrypted", {"gallery": str(opened), "key_id": None})
         return FOUND
-    from facerec.gallery.making import make_encrypted
-
     made = make_encrypted(where)
     if made.new_key:
         note(KEEP_IT.format(f"{made.new_key} ({made.key_id})"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -119,9 +119,10 @@ def revision_of(engine: Engine, name: str) -> str | None:
     return found
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, then: Callable[[Connection], object] | None = None) -> None:
     """Bring tables to the newest revision, in one transaction. Foreign keys must be off while they are rebuilt.
 
+    `then` is called within the same transaction, once the tables are there.
     One thread at a time: alembic keeps what it is at in variables of its modules.
     """
     from alembic import command
@@ -129,7 +130,7 @@ def upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.attributes["engine"] = engine
+    config.attributes.update(engine=engine, then=then)
     with UPGRADING:
         command.upgrade(config, "head")
 

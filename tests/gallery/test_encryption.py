@@ -22,6 +22,7 @@ from facerec.gallery.arriving import survey, take_all_in
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
 from facerec.gallery.keys import add_key, find_keys, read_keys
+from facerec.gallery.making import make_encrypted
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.store import Gallery
 from facerec.gallery.vault import Sealer
@@ -318,6 +319,34 @@ def test_a_plain_backup_of_a_gallery_from_before_encryption_is_restored_over_it(
         connection.executescript((Path(__file__).parent / "fixtures" / "0002.sql").read_text())
     shutil.copy(path, tmp_path / "old.db")
     assert restore(tmp_path / "old.db", path).templates == 5
+
+
+@pytest.mark.parametrize("point", ["migration.before_commit", "encrypt.sealed"])
+@pytest.mark.parametrize("action", ["raise", "kill"])
+def test_on_a_server_there_is_an_encrypted_gallery_or_none(server, key_file, make, child, monkeypatch, point, action):
+    def made() -> None:
+        failpoint.set_order(f"{point}:{action}")
+        make_encrypted(url)
+
+    with server.fresh() as url:
+        assert child(made)[0] != 0
+        with pytest.raises(GalleryUnusable, match="there is no gallery"):
+            open_gallery(url, create=False)
+        done = make_encrypted(url)
+        assert done.gallery.stats().key_id == done.key_id == find_keys().newest.id
+        done.gallery.enroll([make("Anna", 1)])
+        assert same(done.gallery, [make("Anna", 1)]) and done.gallery.problems() == []
+        with pytest.raises(InvalidInput, match="something"):
+            make_encrypted(url)
+        done.gallery.close()
+
+
+def test_nobody_is_encrypted_on_a_server_by_a_gallery_being_made(served, make, key_file):
+    """`init` makes a gallery: one that is there is another command's."""
+    served.enroll([make("Anna", 1)])
+    with pytest.raises(InvalidInput, match="facerec gallery encrypt"):
+        make_encrypted(served.url.render_as_string(hide_password=False))
+    assert served.stats().key_id is None and same(served, [make("Anna", 1)])
 
 
 def test_an_export_needs_the_key_and_its_rows_cannot_change_places(sealed, path, make, tmp_path, key_file):

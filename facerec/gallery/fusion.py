@@ -14,10 +14,14 @@ from dataclasses import replace
 import numpy as np
 
 from facerec.gallery.results import StoredEmbeddings
-from facerec.records import Float32, Int64
+from facerec.records import DIM, Float32, Int64
 
 SHORTENED = 1 / 3
 """Exponent of the mean's length. 0 would be length 1, and 1 the mean itself."""
+
+
+SUBJECTS_AT_ONCE = 1024
+"""Fused together: what lies in the processor's cache is averaged several times as fast as a copy of everybody."""
 
 
 def fuse(rows: Float32) -> Float32:
@@ -43,7 +47,11 @@ def fused(stored: StoredEmbeddings) -> StoredEmbeddings:
     subjects, starts = np.unique(stored.subject_ids[order], return_index=True)
     first = stored.template_ids[order][starts]
     by_id = np.argsort(first)
-    rows = fuse_each(stored.rows[order], starts)
+    rows = np.empty((len(subjects), DIM), np.float32)
+    ends = np.append(starts, len(order))
+    for begin in range(0, len(subjects), SUBJECTS_AT_ONCE):
+        own = ends[begin : begin + SUBJECTS_AT_ONCE + 1]
+        rows[begin : begin + SUBJECTS_AT_ONCE] = fuse_each(stored.rows[order[own[0] : own[-1]]], own[:-1] - own[0])
     return replace(stored, template_ids=first[by_id], subject_ids=subjects[by_id], rows=rows[by_id])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ Made by `{command}`; the same in full: [gallery.json](gallery.json).
 Embeddings are synthetic unit rows around real ones, ten to a subject, and a file cache that is warm. A start is a whole
 process, from its beginning to its end. A search for the five best is timed against `faiss.IndexFlatIP` on the same
 rows, turn by turn, and "of faiss" is the ratio of the medians. "With subjects" is the whole of a search in a
-gallery that others may change: its state is read first, and five subjects are found, not five templates.
+gallery that others may change: its state is read first, and five subjects are found, not five templates. "Search after"
+is the first search of another opener after an enrolment, with templates fused as the commands do. The machine's load
+before each part is in the JSON; it was {load} at most.
 """
 
 FOUND = """
@@ -28,8 +31,10 @@ FOUND = """
   {rows:.1f} s from the rows.
 - {processes} processes enrolled {enrolments:,} pictures, one a transaction: {refused} were told that the gallery is
   busy; median {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms.
-- A removal was seen by the next search of another process; the longest took {unseen:.2f} s from the moment that the
-  removal was acknowledged.
+- Another process, which searches all the time, no longer finds somebody at the latest {called:.2f} s after their
+  removal was called and {unseen:.2f} s after it was acknowledged, at any size (wanted: 1 s); at {templates:,}
+  templates, the median of {times}: {median_called:.2f} s after the call. The commit comes first, then snapshots are
+  overwritten and the log is emptied, then the removal is acknowledged, so a search may be ahead of that.
 - The first removal overwrites a snapshot that there is: {with_snapshot:.0f} ms at {templates:,} templates; one without,
   {remove:.0f} ms. The commit, from which on nobody finds the removed, comes before that.
 - Up to {exact:,} templates are searched by numpy, more by faiss; from {worth:,} on there are snapshots.
@@ -52,15 +57,18 @@ def page(kept: Figures, out: Path) -> str:
     """The results as a page; `out` is the folder that may hold those of the soak."""
     sizes, enrolling = kept["sizes"], kept["enrolling"]
     largest = sizes[-1]
+    seen = [one["seconds_until_another_process_sees_a_removal"] for one in sizes]
     found = FOUND.format(
         templates=largest["templates"], snapshot=largest["start"]["from_snapshot"]["process_s"],
         rows=largest["start"]["from_sql"]["process_s"], with_snapshot=largest["change"]["remove_with_snapshot_ms"],
         remove=largest["change"]["remove_ms"], exact=EXACT_UP_TO, worth=snapshots.WORTH_FROM,
-        unseen=max(one["seconds_until_another_process_sees_a_removal"]["max"] for one in sizes), **enrolling,
+        unseen=max(one["max"] for one in seen), called=max(max(one["since_called"]) for one in seen),
+        times=seen[-1]["times"], median_called=statistics.median(seen[-1]["since_called"]), **enrolling,
     )  # fmt: skip
     notes = "".join(f"\n{note}\n" for note in kept.get("notes", []))
     tables = "\n".join([*table(sizes), *(approximate_table(largest) if largest["approximate"] else [])])
-    return f"{HEAD.format(**kept)}{notes}\n{tables}\n{found}{soaked(out)}"
+    load = max(load for one in sizes for load in one["load"].values())
+    return f"{HEAD.format(**kept, load=load)}{notes}\n{tables}\n{found}{soaked(out)}"
 
 
 def soaked(out: Path) -> str:

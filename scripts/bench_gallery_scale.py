@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from bench_gallery_processes import enrolling_at_once, until_unseen
 
 from facerec.evaluation.result_file import write_result
 from facerec.gallery import open_gallery
+from facerec.gallery.fusion import fused
 from facerec.gallery.measured import candidates, measure, trial
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.snapshots import Snapshots
@@ -119,7 +121,7 @@ def changes(path: Path) -> Figures:
     gallery, probe = open_gallery(path), newcomer(0).embedding[None]
     gallery.enroll([newcomer(0)])
     gallery.load(ENCODER)
-    searcher = Searcher(open_gallery(path), ENCODER)
+    searcher = Searcher(open_gallery(path), ENCODER, combine=fused)
     searcher.search(probe, 1)
     found = {"remove_with_snapshot_ms": 1e3 * seconds(lambda: gallery.remove("newcomer 0"))}
     works = {
@@ -192,6 +194,7 @@ def measured(kept: Figures, path: Path, count: int, parts: list[str]) -> None:
         kept["sizes"] = sorted([*kept["sizes"], mine], key=lambda one: one["templates"])
     for part in parts:
         if part in PARTS and part not in mine:
+            mine.setdefault("load", {})[part] = round(os.getloadavg()[0], 1)
             mine[part] = PARTS[part](path)
 
 

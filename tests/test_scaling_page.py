@@ -24,9 +24,13 @@ def test_the_table_is_the_script_s(page):
 
 def test_the_arithmetic_by_hand(page):
     file = {
-        "One probe, CPU": [{"templates": 1000, "FaissIndex search": 0.0512}],
-        "Reading": {"bytes of file each": 1000},
-    }
+        "sizes": [
+            {
+                "templates": 1000, "search": {"1_probes": {"index_ms": 0.0512}}, "bytes_of_database": 900,
+                "start": {"snapshot_bytes": 100_000},
+            }
+        ],
+    }  # fmt: skip
     first, *_, last = page.rows(file, {"templates": 10, "server": {"table_bytes": 20_000}})
     assert first[:6] == ["1e5", "53 MB", "79 MB", "14 MB", "100 MB", "200 MB"]
     assert last[:6] == ["1e9", "528 GB", "793 GB", "144 GB", "1.0 TB", "2.0 TB"]

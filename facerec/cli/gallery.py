@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, answering, say
+from facerec.cli.answers import FOUND, answering, note, say
 from facerec.cli.gallery_copies import backup, restore
 from facerec.cli.gallery_encoders import index, migrate, switch
 from facerec.cli.gallery_exchange import export, import_
@@ -17,6 +18,11 @@ from facerec.cli.gallery_leaving import forget, remove
 from facerec.cli.gallery_manifest import manifest
 from facerec.cli.gallery_mending import merge, move_face, remove_face
 from facerec.cli.gallery_moving import move
+from facerec.errors import FacerecError
+
+if TYPE_CHECKING:
+    from facerec.faces.encoder import Card
+    from facerec.gallery.store import Gallery
 
 
 @click.group()
@@ -73,21 +79,40 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> int:
 @options.gallery
 @answering
 def stats(gallery: str | None, as_json: bool) -> int:
-    """The gallery in numbers, with the threshold in use for each encoder."""
+    """The gallery in numbers: how it is searched, and the threshold in use for each encoder."""
+    from facerec.gallery.kinds import EXACT, SETTING
+
     opened = options.existing_gallery(gallery)
-    numbers = opened.stats()
+    numbers, snapshots, index = opened.stats(), opened.snapshots(), opened.setting(SETTING) or EXACT
     points = {encoder: opened.operating_point(encoder) for encoder in numbers.templates}
     kept = {encoder: asdict(point) for encoder, point in points.items() if point}
+    used = searched_by(opened)
     lines = [f"{opened}", f"{numbers.subjects} subjects, {numbers.faces} faces, {numbers.refusals} refused pictures"]
+    if used:
+        lines.append(f"searched with encoder {used.digest[:12]} ({used.name}), index {index}")
     if numbers.key_id:
         lines.append(f"templates are encrypted with key {numbers.key_id}")
     for encoder, count in numbers.templates.items():
         point = points[encoder]
         decides = f", threshold {point.threshold:.3f} at FMR {point.fmr:.2g}" if point else ""
         lines.append(f"encoder {encoder[:12]}: {count} templates{decides}")
+    lines += [f"snapshot {name}" for name in snapshots]
+    how = {"encoder": used.digest if used else None, "index": index, "snapshots": snapshots}
     say(
         as_json,
         "\n".join(lines),
-        {"gallery": str(opened), **asdict(numbers), "tables": numbers.schema, "operating_points": kept},
+        {"gallery": str(opened), **asdict(numbers), "tables": numbers.schema, "operating_points": kept, **how},
     )
     return FOUND
+
+
+def searched_by(opened: Gallery) -> Card | None:
+    """The encoder that searches use; None where it is not there by now, which is said and stops no numbers."""
+    from facerec.faces.encoder import Card, encoder_folder
+    from facerec.recognition.encoder_in_use import encoder_in_use
+
+    try:
+        return Card.read(encoder_folder(encoder_in_use(opened)))
+    except FacerecError as error:
+        note(f"this gallery cannot be searched: {error}")
+        return None

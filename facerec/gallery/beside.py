@@ -40,6 +40,10 @@ class Beside:
         snapshots.tidy()
         return loading.load(connection, snapshots, encoder)
 
+    def snapshots(self) -> tuple[str, ...]:
+        """The names of the snapshots that there are."""
+        return tuple(path.name for path in Snapshots(self.path)) if self.path else ()
+
     def keep(self, loaded: Loaded, is_free_of_removed: Callable[[StoredEmbeddings], bool]) -> None:
         """Bring the snapshot in line with what was loaded; what cannot be done is said and stops nobody."""
         if self.path is None or not is_writable(self.path):

@@ -302,6 +302,10 @@ class Gallery:
         with self._read() as connection:
             return reads.stats(connection, REVISIONS[-1])
 
+    def snapshots(self) -> tuple[str, ...]:
+        """The names of the snapshots that lie beside the gallery's file; it takes no look into them."""
+        return self._beside.snapshots()
+
     @again
     def generation(self) -> int:
         """How often the gallery has changed."""

@@ -7,7 +7,10 @@ import onnx
 import pytest
 
 from facerec.digest import sha256
-from facerec.faces.encoder import PACKAGED
+from facerec.faces.encoder import PACKAGED, Card
+from facerec.gallery import open_gallery, snapshots
+from facerec.recognition.encoder_in_use import switch_to
+from tests.gallery.conftest import template_of
 
 
 @pytest.fixture
@@ -50,11 +53,31 @@ def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, pho
     for words in (("--to", other), ("--back",)):
         assert facerec("gallery", "switch", *words).status == 0
         digests.append(facerec("identify", photos.portrait, "--json").answers[0]["encoder"])
+        assert facerec("gallery", "stats", "--json").answers[0]["encoder"] == digests[-1]
     assert digests[0] == digests[2] != digests[1]
     assert digests[1] == second.answers[-1]["encoder"]
     assert facerec("gallery", "index", "nonsense").status == 2  # two templates are too few to measure on
     assert facerec("gallery", "index", "--json").answers == [{"outcome": "index", "index": "exact", "schema": 1}]
     assert "could not parse" in facerec("identify", photos.portrait, "--index", "nonsense").err
+
+
+def test_the_numbers_say_how_a_gallery_is_searched(facerec, tmp_path, other, monkeypatch):
+    monkeypatch.setattr(snapshots, "WORTH_FROM", 1)
+    gallery = open_gallery(tmp_path / "gallery.db")
+    (plain,) = facerec("gallery", "stats", "--json").answers
+    default = Card.read(PACKAGED["default"])
+    assert (plain["encoder"], plain["index"], plain["snapshots"]) == (default.digest, "exact", [])
+    switch_to(gallery, other)
+    gallery.save_setting("index", "HNSW32")
+    digest = Card.read(other).digest
+    gallery.enroll([template_of(encoder=digest)])
+    gallery.load(digest)
+    ran = facerec("gallery", "stats")
+    assert f"searched with encoder {digest[:12]} ({default.name}), index HNSW32" in ran.out
+    assert f"snapshot gallery.db.{digest[:16]}.snapshot" in ran.out
+    shutil.rmtree(other)
+    gone = facerec("gallery", "stats", "--json")
+    assert gone.status == 0 and gone.answers[0]["encoder"] is None and "cannot be searched" in gone.err
 
 
 @pytest.mark.parametrize("words", [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facerec import errors
+from facerec.cli.gallery import gallery
 from facerec.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +32,11 @@ def test_every_error_code_is_described() -> None:
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [name for name in COMMANDS if f"facerec {name}" not in readme] == []
+
+
+def test_every_command_for_galleries_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text().partition("| `facerec gallery ...` |")[2].partition("\n\n")[0]
+    assert sorted(re.findall("`([a-z-]+)`", table)) == sorted(gallery.commands)
 
 
 def test_every_script_is_in_the_readme() -> None:

@@ -173,7 +173,8 @@ def page() -> str:
             "",
             f"Times: medians over {seconds['pictures']} test pictures, all detectors by turns in one run, one thread,",
             f"{'ahead of all else (`chrt -r 2`), ' * seconds['ahead of others']}load {seconds['load']:.1f} at its end;",
-            "reading the file is not counted. The small YOLO runs as an ONNX graph, the others in torch.",
+            "reading the file is not counted. The small YOLO runs as an ONNX graph, the others in torch. These are",
+            "times of the clock; [rcnn.md](rcnn.md) has processor times of a quieter run, which are lower.",
         ]
     drawing = "![What is marked, and beside it what the small YOLO finds](bccd.jpg)"
     return "\n".join([*lines, "", *told_of_yolo(result), "", *PUBLISHED, "", drawing, ""])

@@ -38,6 +38,9 @@ from facerec.style.transfer import Scene, Studio, minimise, paint
 
 DOCS = Path(__file__).parent.parent / "docs"
 RESULTS, PICTURES = DOCS / "results", DOCS / "pictures"
+NOT_SHOWN = ("astronaut",)
+"""Painted and measured, and not kept: no picture in the repository shows a person."""
+
 PAIRS = (("china", "flower"), ("astronaut", "brick"), ("coffee", "gravel"))
 NETS = ("random", "packaged", "squeezenet")
 SIDE, STEPS = 160, 150
@@ -72,8 +75,7 @@ def curves(nets: list[str], weights: Path | None) -> Figures:
     shown, found = pictures(), {}
     tiles: list[Image] = []
     for content, style in PAIRS:
-        lines = {}
-        tiles += [square(shown[content]), square(shown[style])]
+        lines, row = {}, [square(shown[content]), square(shown[style])]
         for net in nets:
             settings = settings_of(net, weights, size=SIDE, steps=STEPS, beta=BETAS.get((content, net)))
             painting = paint(shown[content], [shown[style]], settings)
@@ -92,8 +94,9 @@ def curves(nets: list[str], weights: Path | None) -> Figures:
                 "curve": {name: short(rows[:, column]) for column, name in enumerate(("total", "content", "style"), 1)},
             }  # fmt: skip
             lines[net] = rows
-            tiles.append(square(painting.image))
+            row.append(square(painting.image))
             print(content, style, net, found[f"{content} as {style}, {net}"]["style_share"], flush=True)
+        tiles += [] if content in NOT_SHOWN else row
         save(cost_curves(lines, f"{content} in the manner of {style}"), RESULTS / f"style-{content}.png")
     images.save(images.grid(tiles, 2 + len(nets)), PICTURES / "style-networks.jpg")
     return found
@@ -204,9 +207,10 @@ def fast(model: Path) -> Figures:
             painted = painter(photo)
             seconds.append(time.perf_counter() - begun)
         found[name] = {"seconds": float(np.median(seconds))} | against(photo, painted, shown["flower"])
-        tiles += [square(photo), square(painted)]
+        if name not in NOT_SHOWN:
+            tiles += [square(photo), square(painted)]
         print(name, found[name], flush=True)
-    images.save(images.grid([square(shown["flower"]), *tiles], 7), PICTURES / "style-fast.jpg")
+    images.save(images.grid([square(shown["flower"]), *tiles], 1 + len(tiles)), PICTURES / "style-fast.jpg")
     card = {key: painter.card[key] for key in ("photos", "steps", "costs", "seconds") if key in painter.card}
     return {"photos": found, "model": card, "side": FAST_SIDE}
 

@@ -21,3 +21,8 @@ def default_key_file() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("facerec")) / "gallery.key"
+
+
+def milvus_token() -> str:
+    """What a Milvus lets one in by, user:password or a key: FACEREC_MILVUS_TOKEN; empty where there is none."""
+    return os.environ.get("FACEREC_MILVUS_TOKEN", "")

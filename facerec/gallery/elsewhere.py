@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
 from facerec.errors import EncoderMismatch, InvalidInput
-from facerec.records import Candidates, Float32
+from facerec.gallery.milvus_kinds import MILVUS, credentials, milvus_place
+from facerec.records import Candidates, Float32, Int64
 
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
 
-SERVER, MILVUS = "server", "milvus:"
+SERVER, SERVER_EXACT = "server", "server-exact"
 Named = tuple[tuple[str, float], ...]
 
 
@@ -29,12 +32,11 @@ class Sizes(NamedTuple):
 class Elsewhere(Protocol):
     """Where the embeddings are."""
 
-    def follow(self, gallery: Gallery, encoder: str) -> None:
-        """Be at the gallery's present state."""
-        ...
-
     def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
-        """The k best templates per probe: (Q, 128) -> (Q, <= k), best first; an id that is not there has no name."""
+        """The k best templates per probe, of the gallery's present state: (Q, 128) -> (Q, <= k), best first.
+
+        An id that is not there has no name.
+        """
         ...
 
 
@@ -56,7 +58,6 @@ class RemoteSearcher:
         """(Q, 128) -> for each probe up to k (subject, similarity), best first."""
         if not len(probes):
             return []
-        self._elsewhere.follow(self._gallery, self._encoder)
         asked = 2 * k
         while True:
             found = self._elsewhere.search(self._gallery, self._encoder, probes, asked)
@@ -77,9 +78,6 @@ class InTheServer:
     def __init__(self, exact: bool = False):
         self._exact = exact
 
-    def follow(self, gallery: Gallery, encoder: str) -> None:
-        """The server is always where it is."""
-
     def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
         return gallery.search_in_server(encoder, probes, k, self._exact)
 
@@ -98,14 +96,41 @@ def first_of_each(ids: Sequence[int], alike: Sequence[float], owners: dict[int, 
     return tuple(best.values())
 
 
+def compared_again(gallery: Gallery, encoder: str, probes: Float32, ids: Int64) -> Candidates:
+    """Probes (Q, 128) and the templates that were named for them (Q, W), by the embeddings in SQL: (Q, W), best first.
+
+    A template that is not enrolled, or not of this encoder, becomes id 0 at -1, as 0 itself does.
+    """
+    known, rows = gallery.rows_of(encoder, np.unique(ids))
+    places = np.searchsorted(known, ids)
+    there = np.isin(ids, known)
+    found, alike = np.zeros(ids.shape, np.int64), np.full(ids.shape, -1, np.float32)
+    for row, (probe, own) in enumerate(zip(probes, there, strict=True)):
+        again = np.clip(rows[places[row, own]] @ probe, -1, 1)
+        order = np.lexsort((ids[row, own], -again))
+        found[row, : len(order)], alike[row, : len(order)] = ids[row, own][order], again[order]
+    return Candidates(found, alike)
+
+
 def elsewhere_named(name: str) -> Elsewhere | None:
-    """By the name of an index: server, server-exact, or milvus:URI; None for one in this process."""
+    """By the name of an index: server, server-exact, or milvus:URI#KIND; None for one in this process."""
     if name.startswith(MILVUS):
         from facerec.gallery.milvus import Milvus
 
-        return Milvus(name.removeprefix(MILVUS))
-    found: dict[str, Callable[[], Elsewhere]] = {SERVER: InTheServer, "server-exact": lambda: InTheServer(True)}
+        return Milvus(*milvus_place(name))
+    found: dict[str, Callable[[], Elsewhere]] = {SERVER: InTheServer, SERVER_EXACT: lambda: InTheServer(True)}
+    if name not in found and "://" in name:  # never said back: it may hold a password
+        raise InvalidInput("only an index in Milvus has a URL, and its name begins with milvus: in small letters")
     return found[name]() if name in found else None
+
+
+def require_no_password(name: str) -> None:
+    """Raise InvalidInput for the name of an index that must not be stored, for a password would get into backups."""
+    if credentials(name):
+        raise InvalidInput(
+            "a password is not stored in a gallery, for it would get into backups: name the Milvus without it, and put "
+            "user:password into FACEREC_MILVUS_TOKEN"
+        )
 
 
 def require_each(templates: str) -> None:

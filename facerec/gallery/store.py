@@ -70,7 +70,7 @@ from facerec.gallery.results import (
     SubjectSummary,
 )
 from facerec.gallery.schema import REVISIONS, prepare
-from facerec.records import Candidates, Float32, OperatingPoint, Template, require_embeddings
+from facerec.records import Candidates, Float32, Int64, OperatingPoint, Template, require_embeddings
 
 
 def utc_now() -> datetime:
@@ -349,6 +349,12 @@ class Gallery:
         """Template id -> its subject's id and name, of those that are enrolled."""
         with self._read() as connection:
             return following.owners(connection, templates)
+
+    @again
+    def rows_of(self, encoder: str, templates: Int64) -> tuple[Int64, Float32]:
+        """Of these templates (N,) those of the encoder that are enrolled: ids (M,) in order, embeddings (M, 128)."""
+        with self._read() as connection:
+            return following.rows_of(connection, encoder, templates)
 
     @again
     def search_in_server(self, encoder: str, probes: Float32, k: int, exact: bool = True) -> Candidates:

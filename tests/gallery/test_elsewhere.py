@@ -101,7 +101,7 @@ def test_no_message_tells_the_password_of_a_milvus(gallery, encoder, make, monke
     with pytest.raises(GalleryUnusable) as refused:
         elsewhere_named(f"milvus:{uri}")
     messages.append(str(refused.value))
-    monkeypatch.setattr(pymilvus, "MilvusClient", lambda uri: SimpleNamespace(has_collection=refuse, search=refuse))
+    monkeypatch.setattr(pymilvus, "MilvusClient", lambda uri, token: SimpleNamespace(list_collections=refuse))
     opened = elsewhere_named(f"milvus:{uri}")
     for call in (
         lambda: opened.follow(gallery, encoder),
@@ -157,6 +157,7 @@ def test_a_copy_in_milvus_is_made_anew_where_its_state_says_nothing(gallery, mil
         probes_of(make, range(9)),
     )
     asked = []
+    monkeypatch.setattr("facerec.gallery.milvus.PATIENCE", 0.2)
     plain = gallery.changes
     monkeypatch.setattr(gallery, "changes", lambda *given: asked.append(plain(*given)) or asked[-1])
     remote.search(probes, 3)
@@ -170,6 +171,7 @@ def test_a_copy_in_milvus_is_made_anew_where_its_state_says_nothing(gallery, mil
     gallery.enroll([make("Later", 401)])
     assert same(remote.search(probes, 3), here.search(probes, 3))
     assert [one.touched is None for one in asked] == [True, False, False, True]
+    name = next(iter(name for name in milvus._client.list_collections() if gallery.state().database in name))
     milvus._say(name, type(gallery.state())("", -1, None))  # what a process leaves that was killed while it wrote
     assert same(remote.search(probes, 3), here.search(probes, 3))
     assert asked[-1].touched is None and len(asked) == 5

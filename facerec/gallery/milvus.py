@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import secrets
 import threading
@@ -77,12 +78,13 @@ class Milvus:
     """
 
     def __init__(self, uri: str, kind: str = FLAT):
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it reads this once, and tells of every end of a connection
         try:
             from pymilvus import MilvusClient
             from pymilvus.exceptions import MilvusException
         except ImportError as error:
             raise MissingPart("searching in Milvus needs pymilvus: pip install 'facerec[milvus]'") from error
-        for library in ("pymilvus", "milvus_lite"):  # they log whole URIs, and tracebacks of what is handled here
+        for library in ("pymilvus", "milvus_lite", "grpc"):  # they log URIs, and tracebacks of what is handled here
             logging.getLogger(library).setLevel(logging.CRITICAL + 1)
         self._uri, self._kind, self._failed = uri, KINDS[kind], MilvusException
         self._index = f"{kind} {json.dumps(self._kind.build)}" if self._kind.build else kind

@@ -17,7 +17,7 @@ from facerec.faces.encoder import open_encoder
 from facerec.faces.pipeline import FacePipeline
 from facerec.faces.quality import quality
 from facerec.metrics.scores import Bools
-from facerec.records import DIM, Faces, Float32, Image
+from facerec.records import DIM, Float32, Image
 
 
 def detector_name(spec: str) -> str:
@@ -48,7 +48,9 @@ class CentreFace:
         return self._pipeline.embed.digest
 
     def __call__(self, pictures: Sequence[Path], /) -> tuple[Float32, Bools]:
-        looked = [self._look(picture) for picture in pictures]
+        pixels = [_pixels(picture) for picture in pictures]
+        faces = self._pipeline.detect.detect_all(pixels)
+        looked = [(one, nearest_centre(own, one.shape)) for one, own in zip(pixels, faces, strict=True)]
         found = np.array([len(faces) > 0 for _, faces in looked], np.bool_)
         portraits = self._pipeline.describe([one for one in looked if len(one[1])])
         rows = np.zeros((len(pictures), DIM), np.float32)
@@ -56,9 +58,10 @@ class CentreFace:
             rows[found] = np.concatenate([portrait.embeddings for portrait in portraits])
         return rows, found
 
-    def _look(self, picture: Path) -> tuple[Image, Faces]:
-        try:
-            pixels = images.load(picture)
-        except BadImage:
-            return np.zeros((1, 1, 3), np.uint8), Faces.none()
-        return pixels, nearest_centre(self._pipeline.detect(pixels), pixels.shape)
+
+def _pixels(picture: Path) -> Image:
+    """What is on a picture; a single black pixel, on which there is no face, where it cannot be read."""
+    try:
+        return images.load(picture)
+    except BadImage:
+        return np.zeros((1, 1, 3), np.uint8)

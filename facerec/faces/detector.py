@@ -1,8 +1,8 @@
-"""Face detectors, by name. A detector is any callable from a picture to its faces."""
+"""Face detectors, by name. A detector is a callable from a picture to its faces, which takes several at once too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,9 @@ from facerec.runtime import open_graph
 class Detector(Protocol):
     def __call__(self, image: Image) -> Faces:
         """All faces of a picture, best score first: (H, W, 3) uint8 RGB, upright -> Faces in its pixels."""
+
+    def detect_all(self, images: Sequence[Image]) -> list[Faces]:
+        """The same of each picture, whatever their sizes and whatever else is looked at with it."""
 
 
 def mtcnn(source: str) -> Detector:

@@ -8,8 +8,10 @@ boxes whose scores are both 1 up to rounding: either may win.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,17 +29,29 @@ from facerec.faces.mtcnn_boxes import (
 )
 from facerec.faces.mtcnn_export import mtcnn_graphs
 from facerec.faces.reduced import detect_within
+from facerec.faces.together import in_parts, portion
 from facerec.geometry import nms
-from facerec.records import Faces, Float32, Image
+from facerec.records import Faces, Float32, Image, Int64
 from facerec.runtime import Graph, open_graph
 
 Candidates = tuple[Float32, Float32, Float32]
 """Boxes (N, 4), their scores (N,) and P-Net's offsets (N, 4)."""
 
+Place = tuple[int, int]
+"""The number of a picture, and of a copy in its pyramid."""
+Seen = tuple[np.ndarray, ...]
+"""Boxes (N, 4), and what a net says of each."""
+
 NO_CANDIDATES: Candidates = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
 OVERLAP_IN_LEVEL = 0.5  # of two boxes of one pyramid level, over their union; the paper's implementation's own
 OVERLAP = 0.7  # of two boxes everywhere else
-BATCH = 32  # crops at a time: bounds memory, and what R- and O-Net hold stays in the processor's cache
+
+
+class Level(NamedTuple):
+    """One reduced copy of a picture: its height and width, and how much smaller it is."""
+
+    size: tuple[int, int]
+    scale: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,7 @@ class MtcnnSettings:
 
 
 class Mtcnn:
-    """The detector, ready: call it with a picture."""
+    """The detector, ready: call it with a picture, or give it several."""
 
     def __init__(self, settings: MtcnnSettings | None = None, graphs: Mapping[str, Graph] | None = None):
         """With `graphs` "pnet", "rnet" and "onet"; without, with those of facenet-pytorch's weights.
@@ -70,52 +84,66 @@ class Mtcnn:
         Raises MissingPart where these cannot be had.
         """
         graphs = graphs or {name: open_graph(graph) for name, graph in mtcnn_graphs().items()}
-        self._settings = settings or MtcnnSettings()
+        self._settings, self._at_once = settings or MtcnnSettings(), portion().call
         self._pnet, self._rnet, self._onet = graphs["pnet"], graphs["rnet"], graphs["onet"]
 
     def __call__(self, image: Image) -> Faces:
         """All faces of a picture, best score first: (H, W, 3) uint8 RGB, any size -> Faces."""
+        return self.detect_all([image])[0]
+
+    def detect_all(self, images: Sequence[Image]) -> list[Faces]:
+        """The same of each picture, of any sizes, in fewer calls of the nets."""
         side = self._settings.long_side
-        return detect_within((side, side), self._cascade, image)
+        return detect_within((side, side), self._cascade, images)
 
-    def _cascade(self, image: Image) -> Faces:
-        table = running_sums(image)
-        boxes = self._proposed(table)
-        boxes = self._refined(table, boxes[_inside(table, boxes)])
-        return self._placed(table, boxes[_inside(table, boxes)])
+    def _cascade(self, images: Sequence[Image]) -> list[Faces]:
+        tables = [running_sums(image) for image in images]
+        boxes = self._refined(tables, self._proposed(tables))
+        return self._placed(tables, boxes)
 
-    def _proposed(self, table: Table) -> Float32:
-        """P-Net over the pyramid: squares that may hold a face, (N, 4)."""
-        height, width = table.shape[0] - 1, table.shape[1] - 1
+    def _proposed(self, tables: Sequence[Table]) -> list[Float32]:
+        """P-Net over the pyramids: squares that may hold a face, (N, 4) of each picture."""
+        pyramids = [self._pyramid(table) for table in tables]
+        found: dict[tuple[int, int], Candidates] = {}
+        for size, places in _by_size(pyramids).items():
+            for part in in_parts(places, self._at_once // (size[0] * size[1])):
+                outputs = self._pnet(_stacked([resized(tables[picture], *size) for picture, _ in part]))
+                for place, scores, offsets in zip(part, *outputs, strict=True):
+                    found[place] = self._candidates(scores, offsets, pyramids[place[0]][place[1]].scale)
+        return [
+            _squares([found[picture, number] for number in range(len(pyramid))])
+            for picture, pyramid in enumerate(pyramids)
+        ]
+
+    def _pyramid(self, table: Table) -> list[Level]:
+        height, width = _size(table)
         scales = pyramid_scales(height, width, self._settings.min_face, self._settings.factor)
-        levels = [self._level(table, int(height * scale + 1), int(width * scale + 1), scale) for scale in scales]
-        boxes, scores, offsets = (np.concatenate(parts) for parts in zip(NO_CANDIDATES, *levels, strict=True))
-        best = nms(boxes, scores, OVERLAP)
-        return squared(regressed(boxes[best], offsets[best], inclusive=False))
+        return [Level((int(height * scale + 1), int(width * scale + 1)), scale) for scale in scales]
 
-    def _level(self, table: Table, height: int, width: int, scale: float) -> Candidates:
-        """P-Net on one reduced copy of the picture, `height` by `width` pixels."""
-        scores, offsets = self._pnet(resized(table, height, width)[None])
-        rows, columns = np.nonzero(scores[0] >= self._settings.thresholds[0])
-        found = scores[0, rows, columns]
+    def _candidates(self, scores: Float32, offsets: Float32, scale: float) -> Candidates:
+        """What P-Net saw in one copy of one picture: scores (h, w), offsets (4, h, w)."""
+        rows, columns = np.nonzero(scores >= self._settings.thresholds[0])
+        found = scores[rows, columns]
         boxes = cell_boxes(rows, columns, scale)
         best = nms(boxes, found, OVERLAP_IN_LEVEL)
-        return boxes[best], found[best], offsets[0][:, rows[best], columns[best]].T
+        return boxes[best], found[best], offsets[:, rows[best], columns[best]].T
 
-    def _refined(self, table: Table, boxes: Float32) -> Float32:
-        """R-Net: the boxes that it believes, moved and made square: (N, 4) -> (M, 4)."""
-        if not len(boxes):
-            return boxes
-        scores, offsets = _in_batches(self._rnet, table, boxes, side=24)
+    def _refined(self, tables: Sequence[Table], proposed: Sequence[Float32]) -> list[Float32]:
+        """R-Net: the boxes that it believes, moved and made square: (N, 4) -> (M, 4) of each picture."""
+        looked_at = self._looked_at(self._rnet, tables, proposed, side=24)
+        return [self._believed(*seen) if len(seen[0]) else seen[0] for seen in looked_at]
+
+    def _believed(self, boxes: Float32, scores: Float32, offsets: Float32) -> Float32:
         passed = np.flatnonzero(scores > self._settings.thresholds[1])
         best = passed[nms(boxes[passed], scores[passed], OVERLAP)]
         return squared(regressed(boxes[best], offsets[best], inclusive=True))
 
-    def _placed(self, table: Table, boxes: Float32) -> Faces:
-        """O-Net: the faces among the boxes, (N, 4), with their landmarks."""
-        if not len(boxes):
-            return Faces.none()
-        scores, offsets, shares = _in_batches(self._onet, table, boxes, side=48)
+    def _placed(self, tables: Sequence[Table], refined: Sequence[Float32]) -> list[Faces]:
+        """O-Net: the faces among each picture's boxes, with their landmarks."""
+        looked_at = self._looked_at(self._onet, tables, refined, side=48)
+        return [self._faces(*seen) if len(seen[0]) else Faces.none() for seen in looked_at]
+
+    def _faces(self, boxes: Float32, scores: Float32, offsets: Float32, shares: Float32) -> Faces:
         passed = scores > self._settings.thresholds[2]
         boxes, scores = boxes[passed], scores[passed]
         landmarks = landmarks_in(boxes, shares[passed])
@@ -123,13 +151,55 @@ class Mtcnn:
         best = suppressed_by_smaller(boxes, scores, OVERLAP)
         return Faces(boxes, landmarks, scores)[best]
 
+    def _looked_at(self, net: Graph, tables: Sequence[Table], boxes: Sequence[Float32], side: int) -> list[Seen]:
+        """What a net says of the content of each box, cut out and made square: (N, 4) of each picture.
 
-def _inside(table: Table, boxes: Float32) -> np.ndarray:
-    return inside(boxes, table.shape[0] - 1, table.shape[1] - 1)
+        Boxes that hold no pixel of their picture are left out.
+        """
+        within = [own[inside(own, *_size(table))] for own, table in zip(boxes, tables, strict=True)]
+        ends = [0, *accumulate(len(own) for own in within)]
+        if not ends[-1]:
+            return [(own,) for own in within]
+        whole = np.concatenate([pixels(own, *_size(table)) for own, table in zip(within, tables, strict=True)])
+        step = max(self._at_once // side**2, 1)
+        answers = [net(_cut(tables, whole, ends, at, at + step, side)) for at in range(0, len(whole), step)]
+        outputs = [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+        return [
+            (own, *(output[start:end] for output in outputs))
+            for own, (start, end) in zip(within, pairwise(ends), strict=True)
+        ]
 
 
-def _in_batches(net: Graph, table: Table, boxes: Float32, side: int) -> list[np.ndarray]:
-    """A net's outputs for the content of each box, resized to `side`: (N, 4), N > 0 -> arrays of length N."""
-    whole = pixels(boxes, table.shape[0] - 1, table.shape[1] - 1)
-    batches = [net(crops(table, whole[row : row + BATCH], side)) for row in range(0, len(whole), BATCH)]
-    return [np.concatenate(outputs) for outputs in zip(*batches, strict=True)]
+def _size(table: Table) -> tuple[int, int]:
+    """Height and width of the picture that a table was made of."""
+    return table.shape[0] - 1, table.shape[1] - 1
+
+
+def _by_size(pyramids: Sequence[Sequence[Level]]) -> dict[tuple[int, int], list[Place]]:
+    """Where in the pyramids copies of the same size are."""
+    places: dict[tuple[int, int], list[Place]] = {}
+    for picture, pyramid in enumerate(pyramids):
+        for number, level in enumerate(pyramid):
+            places.setdefault(level.size, []).append((picture, number))
+    return places
+
+
+def _squares(levels: Sequence[Candidates]) -> Float32:
+    """What P-Net found in all copies of one picture: squares, (N, 4)."""
+    boxes, scores, offsets = (np.concatenate(parts) for parts in zip(NO_CANDIDATES, *levels, strict=True))
+    best = nms(boxes, scores, OVERLAP)
+    return squared(regressed(boxes[best], offsets[best], inclusive=False))
+
+
+def _cut(tables: Sequence[Table], whole: Int64, ends: Sequence[int], first: int, past: int, side: int) -> Float32:
+    """The content of some rows of the boxes of all pictures, (N, 4) whole pixels, which end at `ends` for each."""
+    own = [(max(start, first), min(end, past)) for start, end in pairwise(ends)]
+    parts = [
+        crops(table, whole[start:end], side) for table, (start, end) in zip(tables, own, strict=True) if start < end
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _stacked(copies: Sequence[Float32]) -> Float32:
+    """Arrays of one shape as one; a single one is not copied."""
+    return copies[0][None] if len(copies) == 1 else np.stack(copies)

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from facerec.errors import InvalidInput
 from facerec.faces.area import shrink
+from facerec.faces.together import in_groups, portion
 from facerec.records import Faces, Image
 
 
-def detect_within(size: tuple[int, int], detect: Callable[[Image], Faces], image: Image) -> Faces:
-    """Faces of a picture (H, W, 3), found in a copy that fits into `size` (height, width), in its own pixels.
+def detect_within(
+    size: tuple[int, int], detect: Callable[[Sequence[Image]], list[Faces]], images: Sequence[Image]
+) -> list[Faces]:
+    """Faces of each picture (H, W, 3), found in copies that fit into `size` (height, width), in its own pixels.
 
-    Raises InvalidInput unless the picture is uint8 (H, W, 3) with at least one pixel.
+    `detect` gets a group of pictures at a time. Raises InvalidInput unless each picture is uint8 (H, W, 3) with at
+    least one pixel.
     """
+    copies = [fitting(size, image) for image in images]
+    found = [faces for group in in_groups(copies, portion().group) for faces in detect(group)]
+    return [_in(image, copy, faces) for image, copy, faces in zip(images, copies, found, strict=True)]
+
+
+def fitting(size: tuple[int, int], image: Image) -> Image:
+    """The picture itself where it fits, or a copy that does. Raises InvalidInput for what is no picture."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InvalidInput(f"a picture must be uint8 (H, W, 3), RGB, got {image.dtype} {image.shape}")
     height, width, _ = image.shape
     factor = min(size[0] / height, size[1] / width)
     if factor >= 1:
-        return detect(image)
-    small = shrink(image, max(round(height * factor), 1), max(round(width * factor), 1))
-    return enlarged(detect(small), width / small.shape[1], height / small.shape[0])
+        return image
+    return shrink(image, max(round(height * factor), 1), max(round(width * factor), 1))
+
+
+def _in(image: Image, copy: Image, faces: Faces) -> Faces:
+    """Faces of a copy in the picture's own pixels."""
+    if copy is image:
+        return faces
+    return enlarged(faces, image.shape[1] / copy.shape[1], image.shape[0] / copy.shape[0])
 
 
 def enlarged(faces: Faces, across: float, down: float) -> Faces:

@@ -9,7 +9,7 @@ net, much smaller, looks at each face once more, turned upright by these landmar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +89,12 @@ class SingleShot:
 
     def __call__(self, image: Image) -> Faces:
         """All faces of a picture, best score first: (H, W, 3) uint8 RGB, any size -> Faces."""
+        return self.detect_all([image])[0]
+
+    def detect_all(self, images: Sequence[Image]) -> list[Faces]:
+        """The same of each picture, of any sizes."""
         side = self._settings.long_side
-        return detect_within((side, side), self._detect, image)
+        return detect_within((side, side), lambda group: [self._detect(image) for image in group], images)
 
     def _detect(self, image: Image) -> Faces:
         seen, copy, factor = [self._seen(image)], image, 1

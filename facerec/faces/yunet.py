@@ -6,6 +6,7 @@ box and the landmarks lie. The decoding is ours; it agrees with OpenCV's `FaceDe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +51,13 @@ class YuNet:
 
     def __call__(self, image: Image) -> Faces:
         """All faces of a picture, best score first: (H, W, 3) uint8 RGB, any size -> Faces."""
+        return self.detect_all([image])[0]
+
+    def detect_all(self, images: Sequence[Image]) -> list[Faces]:
+        """The same of each picture, one by one: the graphs of its authors take one at a time."""
         side = self._settings.long_side
-        return detect_within((self._height or side, self._width or side), self._detect, image)
+        size = (self._height or side, self._width or side)
+        return detect_within(size, lambda group: [self._detect(image) for image in group], images)
 
     def _detect(self, image: Image) -> Faces:
         framed = self._framed(image)

@@ -3,6 +3,6 @@
 Another engine would take its place behind `open_graph`; docs/results/encoder.md says why it is this one.
 """
 
-from facerec.runtime.graph import Graph, open_graph, use
+from facerec.runtime.graph import Graph, device, open_graph, use
 
-__all__ = ["Graph", "open_graph", "use"]
+__all__ = ["Graph", "device", "open_graph", "use"]

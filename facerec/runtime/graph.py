@@ -84,6 +84,11 @@ def use(threads: int | None = None, device: str = "cpu") -> None:
     _chosen.threads, _chosen.device = threads, device
 
 
+def device() -> str:
+    """Where graphs run that this process opens from now on: "cpu" or "cuda"."""
+    return _chosen.device
+
+
 def open_graph(model: bytes | Path, threads: int | None = None) -> Graph:
     """Open an ONNX file, or its content, with so many threads (None: as `use` says).
 

@@ -91,7 +91,7 @@ def believer(images: np.ndarray) -> list[np.ndarray]:
             np.zeros((count, 4), np.float32),
             np.full((count, 10), 0.5, np.float32),
         ]
-    return [np.ones((1, 1, 1), np.float32), np.zeros((1, 4, 1, 1), np.float32)]
+    return [np.ones((count, 1, 1), np.float32), np.zeros((count, 4, 1, 1), np.float32)]
 
 
 def test_the_cascade_passes_boxes_on():

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection
@@ -14,6 +15,7 @@ from sqlalchemy import URL, Connection
 from facerec.errors import GalleryUnusable
 from facerec.gallery import erasure, loading, reads
 from facerec.gallery.connect import begin_writing, connect_file, explained, is_writable
+from facerec.gallery.kept_index import KeptIndex
 from facerec.gallery.loading import Loaded
 from facerec.gallery.results import StoredEmbeddings
 from facerec.gallery.snapshots import Snapshots
@@ -56,6 +58,17 @@ class Beside:
             log.warning("%s", error)
         if loaded.is_to_be_kept:
             snapshots.save(loaded.stored, lambda: is_free_of_removed(loaded.stored))
+
+    def kept_index(self, connection: Connection, encoder: str, kind: bytes) -> KeptIndex | None:
+        """The approximate index of a kind that was kept for an encoder, if everybody in it is still here."""
+        if self.path is None:
+            return None
+        return Snapshots(self.path).read_index(encoder, kind, partial(loading.is_free_of_removed, connection))
+
+    def keep_index(self, kept: KeptIndex, is_free_of_removed: Callable[[KeptIndex], bool]) -> None:
+        """Write an index that was built; what cannot be done is said and stops nobody."""
+        if self.path is not None and is_writable(self.path):
+            Snapshots(self.path).save_index(kept, lambda: is_free_of_removed(kept))
 
     def leave_no_trace(self) -> bool:
         """Remove what was deleted from the database from the other files; False where the log had to be left."""

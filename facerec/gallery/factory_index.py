@@ -7,13 +7,15 @@ approximate and a threshold keeps its FMR. What is approximate is whether the be
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from facerec.errors import InvalidInput
+from facerec.errors import DamagedFile, InvalidInput
 from facerec.gallery.index import ExactIndex, faiss_library, in_id_order, require_search
 from facerec.records import DIM, Candidates, Float32, Int64
 
@@ -27,6 +29,9 @@ TRAINED_ON_EACH = 64
 
 TRAINED_ON = 100_000
 """Embeddings that any other index is trained on."""
+
+READ_AT_ONCE = 1 << 20
+"""Bytes of a kept index."""
 
 
 class Rescored:
@@ -66,20 +71,47 @@ class Rescored:
 class FactoryIndex(Rescored):
     """Approximate search behind the same Protocol as `ExactIndex`."""
 
-    def __init__(self, ids: Int64, embeddings: Float32, spec: str):
+    def __init__(self, ids: Int64, embeddings: Float32, spec: str, content: np.ndarray | None = None):
         """`spec` is a factory string, and behind `;` settings for the search (faiss.ParameterSpace).
 
-        Raises InvalidInput where faiss cannot make one of it, or not of so few embeddings.
+        `content` is what `in_bytes` made of an index of the same embeddings, under ascending ids. Raises InvalidInput
+        where faiss cannot make one of it, or not of so few embeddings, and DamagedFile for another content.
         """
-        super().__init__(ids, embeddings, lambda rows: self._made(spec, rows))
+        super().__init__(ids, embeddings, lambda rows: self._made(spec, rows, content))
 
     def tune(self, settings: str) -> None:
         """Settings for the search, such as `nprobe=16`. Raises InvalidInput; not while others search."""
         tune(self._index, settings)
 
-    def _made(self, spec: str, rows: Float32) -> Named:
-        self._index = built(spec, rows)
+    def in_bytes(self) -> np.ndarray:
+        """The index without the embeddings that it is over, (L,) uint8."""
+        faiss = faiss_library()
+        writer = faiss.VectorIOWriter()
+        faiss.write_index(self._index, writer)
+        content: np.ndarray = faiss.vector_to_array(writer.data)
+        return content
+
+    def _made(self, spec: str, rows: Float32, content: np.ndarray | None) -> Named:
+        self._index = built(spec, rows) if content is None else from_bytes(spec, content, len(rows))
         return names_of(self._index)
+
+
+@dataclass(frozen=True, slots=True)
+class Factory:
+    """What builds approximate indexes of one spec."""
+
+    spec: str
+
+    def __call__(self, ids: Int64, rows: Float32) -> FactoryIndex:
+        return FactoryIndex(ids, rows, self.spec)
+
+    @property
+    def kind(self) -> bytes:
+        """32 bytes. An index in bytes is of use only to a Factory of the same kind: same factory string, settings of
+        the same names, same version of faiss."""
+        factory, _, settings = self.spec.partition(";")
+        names = sorted(setting.partition("=")[0] for setting in settings.split(","))
+        return hashlib.sha256("\n".join([faiss_library().__version__, factory, *names]).encode()).digest()
 
 
 def names_of(index: Any) -> Named:
@@ -108,6 +140,35 @@ def built(spec: str, embeddings: Float32) -> Any:
     if settings:
         tune(index, settings)
     return index
+
+
+def from_bytes(spec: str, content: np.ndarray, count: int) -> Any:
+    """The faiss index of `count` rows that became `content`. Raises DamagedFile where it is another.
+
+    Only for bytes of which it is known that they are whole: faiss trusts the lengths that it finds in them.
+    """
+    faiss = faiss_library()
+    try:
+        index = faiss.read_index(faiss.PyCallbackIOReader(reader_of(content), READ_AT_ONCE))
+    except RuntimeError as error:
+        raise DamagedFile(f"faiss does not read it: {_last(error)}") from error
+    if (index.d, index.ntotal, index.metric_type) != (DIM, count, faiss.METRIC_INNER_PRODUCT):
+        raise DamagedFile("it is an index of something else")
+    if settings := spec.partition(";")[2]:
+        tune(index, settings)
+    return index
+
+
+def reader_of(content: np.ndarray) -> Callable[[int], bytes]:
+    """What reads (L,) uint8 from its beginning on, a copy of so many bytes at a time."""
+    rest = content.data
+
+    def read(count: int) -> bytes:
+        nonlocal rest
+        part, rest = bytes(rest[:count]), rest[count:]
+        return part
+
+    return read
 
 
 def tune(index: Any, settings: str) -> None:

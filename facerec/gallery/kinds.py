@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from facerec.errors import InvalidInput, MissingPart
-from facerec.gallery.factory_index import FactoryIndex, Rescored, built, names_of
-from facerec.gallery.index import Index, Knn, KnnIndex, build_index, faiss_knn, faiss_library
+from facerec.gallery.factory_index import Factory, Rescored, built, names_of
+from facerec.gallery.index import Knn, KnnIndex, build_index, faiss_knn, faiss_library
 from facerec.gallery.layered import Build
 from facerec.nearest import TorchNearest, cuda_devices
 from facerec.records import Float32, Int64
@@ -42,11 +42,7 @@ def index_builder(spec: str = EXACT, device: str = "cpu") -> Build:
         return found
     if spec == HALF:
         raise InvalidInput("the index 'half' is for GPUs: say --device cuda, or --index SQ8 on the processor")
-    return build_index if spec == EXACT else partial(_factory, spec)
-
-
-def _factory(spec: str, ids: Int64, rows: Float32) -> Index:
-    return FactoryIndex(ids, rows, spec)
+    return build_index if spec == EXACT else Factory(spec)
 
 
 def _on_gpu(spec: str, device: str) -> Build | None:

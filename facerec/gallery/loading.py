@@ -14,7 +14,7 @@ from facerec.errors import DamagedFile
 from facerec.gallery import reads, snapshots
 from facerec.gallery.refresh import Refreshed, refreshed
 from facerec.gallery.results import State, StoredEmbeddings
-from facerec.gallery.snapshot import read_header
+from facerec.gallery.snapshot import EMBEDDINGS, read_header
 from facerec.gallery.snapshots import Snapshots, open_plain
 from facerec.gallery.vault import vault_of
 
@@ -44,8 +44,13 @@ def load(connection: Connection, kept: Snapshots, encoder: str) -> Loaded:
 
 
 def is_free_of_removed(connection: Connection, state: State) -> bool:
-    """Is everybody who was enrolled at that state still, and is it a state of this gallery at all?"""
-    return reads.has_passed(connection, state) and not reads.removed_since(connection, state.generation)
+    """Is everybody who was enrolled at that state still, and is it a state of this gallery at all?
+
+    False of an encrypted gallery: what was in plain there at that state is nowhere now.
+    """
+    if not reads.has_passed(connection, state) or reads.key_id(connection):
+        return False
+    return not reads.removed_since(connection, state.generation)
 
 
 def holds_removed(connection: Connection, kept: Snapshots) -> bool:
@@ -63,12 +68,19 @@ def _state_of(path: Path) -> State:
 
 
 def is_right(connection: Connection, kept: Snapshots, path: Path) -> bool:
-    """Does a snapshot, brought up to date, hold what the gallery holds, bit for bit?"""
+    """Does a snapshot, brought up to date, hold what the gallery holds, bit for bit?
+
+    Of an approximate index: is it whole, and is everybody in it here?
+    """
     try:
         with open_plain(path) as handle:
-            encoder = read_header(handle).encoder
+            header = read_header(handle)
     except (OSError, DamagedFile):
         return False
+    encoder = header.encoder
+    if header.kind != EMBEDDINGS:
+        has_passed = partial(is_free_of_removed, connection)
+        return kept.of_index(encoder) == path and kept.read_index(encoder, header.kind, has_passed) is not None
     done = _from_snapshot(connection, kept, encoder) if kept.of(encoder) == path else None
     if done is None:
         return False

@@ -14,6 +14,8 @@ from facerec.failpoint import failpoint
 from facerec.gallery.elsewhere import Named, Sizes
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import build_index, search_subjects
+from facerec.gallery.keeping import kept_or_built
+from facerec.gallery.kept_index import KeptIndex
 from facerec.gallery.layered import Build, Layered
 from facerec.gallery.results import Changes, State, StoredEmbeddings
 from facerec.records import Float32, Int64
@@ -23,13 +25,17 @@ Combine = Callable[[StoredEmbeddings], StoredEmbeddings]
 
 
 class Source(Protocol):
-    """What is searched: a `Gallery`, or in a test anything that answers these three."""
+    """What is searched: a `Gallery`, or in a test anything that answers these."""
 
     def state(self) -> State: ...
 
     def load(self, encoder: str) -> StoredEmbeddings: ...
 
     def changes(self, encoder: str, past: State) -> Changes: ...
+
+    def kept_index(self, encoder: str, kind: bytes) -> KeptIndex | None: ...
+
+    def keep_index(self, kept: KeptIndex) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +138,7 @@ class Searcher:
     def _built(self, stored: StoredEmbeddings) -> Searchable:
         searched = self._combine(stored)
         failpoint("index.before_build")
-        index = Layered.over(self._build, searched.template_ids, searched.rows)
+        index = kept_or_built(self._source, self._build, searched)
         failpoint("index.before_swap")
         owners, templates = searched.subject_ids, made_of(stored, searched)
         left_out = (stored.quarantined, stored.missing)

@@ -1,8 +1,8 @@
 """Snapshots beside a gallery's file: trusted only after every check, and never longer than anybody in them may be kept.
 
-A snapshot saves the reading of every row at the start, and nothing else: without it, or with any doubt about it, the
-gallery itself is read. Only a folder's lock holder writes or removes snapshots, so that nobody who was erased comes
-back by a snapshot that was begun before.
+A snapshot saves the reading of every row at the start, or the building of an approximate index, and nothing else:
+without it, or with any doubt about it, the gallery itself is read and the index is built. Only a folder's lock holder
+writes or removes snapshots, so that nobody who was erased comes back by a snapshot that was begun before.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from facerec.digest import sha256
 from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.failpoint import failpoint
+from facerec.gallery.kept_index import KeptIndex, read_index
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.snapshot import BLOCK, SIZE, blocks, read_header, read_payload
 from facerec.replacing import DISK, Disk, part_of, put_in_place
@@ -38,14 +40,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """The snapshots of the gallery in one file: `gallery.db.<first of the encoder's digest>.snapshot`."""
+    """The snapshots of the gallery in one file: `gallery.db.<first of a digest>.snapshot`.
+
+    There may be two of an encoder: its embeddings, and the approximate index that was built last.
+    """
 
     gallery: Path
     disk: Disk = field(default=DISK, repr=False)
 
     def of(self, encoder: str) -> Path:
-        """Where the snapshot of an encoder is, or would be."""
+        """Where the embeddings of an encoder are, or would be."""
         return self.gallery.with_name(f"{self.gallery.name}.{encoder[:16]}{SUFFIX}")
+
+    def of_index(self, encoder: str) -> Path:
+        """Where the approximate index over the embeddings of an encoder is, or would be."""
+        return self.of(sha256(f"index {encoder}".encode()))
 
     def __iter__(self) -> Iterator[Path]:
         """Every snapshot that there is."""
@@ -70,8 +79,28 @@ class Snapshots:
             log.warning("%s is not used: %s; the gallery itself is read", path.name, _words(error))
             return None
 
+    def read_index(self, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex | None:
+        """The index of a kind that was kept over the embeddings of an encoder; None where none can be trusted."""
+        path = self.of_index(encoder)
+        try:
+            with open_plain(path) as handle:
+                return read_index(handle, encoder, kind, has_passed)
+        except FileNotFoundError:
+            return None
+        except (OSError, DamagedFile) as error:
+            log.warning("%s is not used: %s; the index is built anew", path.name, _words(error))
+            return None
+
     def save(self, stored: StoredEmbeddings, is_wanted: Callable[[], bool]) -> bool:
-        """Write a snapshot; False where another process is at it, where it is not wanted any more, or the disk refuses.
+        """Write embeddings; as `write`."""
+        return self.write(self.of(stored.encoder), blocks(stored), is_wanted)
+
+    def save_index(self, kept: KeptIndex, is_wanted: Callable[[], bool]) -> bool:
+        """Write an index in the place of the one before; as `write`."""
+        return self.write(self.of_index(kept.encoder), kept.blocks(), is_wanted)
+
+    def write(self, path: Path, content: Iterable[bytes | memoryview], is_wanted: Callable[[], bool]) -> bool:
+        """Write a file; False where another process is at it, where it is not wanted any more, or the disk refuses.
 
         `is_wanted` is asked once nobody else can erase: it must know of everybody who was removed until then.
         """
@@ -79,9 +108,9 @@ class Snapshots:
             with self._alone(wait=0) as alone:
                 if not alone or not is_wanted():
                     return False
-                self._write(stored)
+                self._write(path, content)
         except OSError as error:
-            log.warning("%s was not written: %s", self.of(stored.encoder).name, _words(error))
+            log.warning("%s was not written: %s", path.name, _words(error))
             return False
         return True
 
@@ -111,12 +140,11 @@ class Snapshots:
                 self._shred(path)
         return found
 
-    def _write(self, stored: StoredEmbeddings) -> None:
-        path = self.of(stored.encoder)
+    def _write(self, path: Path, content: Iterable[bytes | memoryview]) -> None:
         fresh = part_of(path)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
-            for block in blocks(stored):
+            for block in content:
                 self.disk.write(descriptor, block)
                 failpoint("snapshot.mid_write")
             put_in_place(fresh, descriptor, path, self.disk)

@@ -54,6 +54,7 @@ from facerec.gallery.connect import (
 )
 from facerec.gallery.encryption import Resealed
 from facerec.gallery.exchange import Arrival, Exported
+from facerec.gallery.kept_index import KeptIndex
 from facerec.gallery.keys import KeyRing, find_keys, require_elsewhere
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.results import (
@@ -339,6 +340,16 @@ class Gallery:
         return loaded.stored
 
     @again
+    def kept_index(self, encoder: str, kind: bytes) -> KeptIndex | None:
+        """The approximate index that was kept beside the gallery's file; None where none can be trusted."""
+        with self._read() as connection:
+            return self._beside.kept_index(connection, encoder, kind)
+
+    def keep_index(self, kept: KeptIndex) -> None:
+        """Keep an approximate index beside the gallery's file, unless somebody in it has left since it was built."""
+        self._beside.keep_index(kept, self._is_free_of_removed)
+
+    @again
     def changes(self, encoder: str, past: State) -> Changes:
         """What brings a copy of the templates from a past state to the present; see `Changes`."""
         with self._read() as connection:
@@ -452,6 +463,6 @@ class Gallery:
         with self._write() as write:
             yield write
 
-    def _is_free_of_removed(self, stored: StoredEmbeddings) -> bool:
+    def _is_free_of_removed(self, stored: StoredEmbeddings | KeptIndex) -> bool:
         with self._read() as connection:
             return loading.is_free_of_removed(connection, stored.state)

@@ -21,9 +21,11 @@ from facerec.gallery import encryption, open_gallery
 from facerec.gallery.arriving import survey, take_all_in
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
+from facerec.gallery.factory_index import Factory, FactoryIndex
 from facerec.gallery.keys import add_key, find_keys, read_keys
 from facerec.gallery.making import make_encrypted
 from facerec.gallery.searcher import Searcher
+from facerec.gallery.snapshots import Snapshots
 from facerec.gallery.store import Gallery
 from facerec.gallery.vault import Sealer
 from tests.gallery.test_schema import config_for
@@ -233,6 +235,32 @@ def test_a_rotation_killed_in_the_middle_is_gone_on_with(sealed, path, key_file,
 def killed(order: str, work: Callable[[], object]) -> None:
     failpoint.set_order(order)
     work()
+
+
+def test_an_encrypted_gallery_keeps_no_approximate_index(gallery, path, key_file, make, encoder, snapshots_always):
+    gallery.enroll([make("Anna", number) for number in range(5)])
+    Searcher(gallery, encoder, Factory("SQ8")).current()
+    assert len(list(path.parent.glob("*.snapshot"))) == 2
+    gallery.encrypt()
+    assert not list(path.parent.glob("*.snapshot"))
+    Searcher(gallery, encoder, Factory("SQ8")).current()
+    assert not list(path.parent.glob("*.snapshot"))
+
+
+def test_what_was_loaded_before_the_gallery_was_encrypted_is_kept_in_no_file_after(
+    gallery, path, key_file, make, encoder, snapshots_always, monkeypatch
+):
+    gallery.enroll([make("Anna", number) for number in range(5)])
+    loaded, real = gallery.load(encoder), FactoryIndex.in_bytes
+
+    def encrypted_meanwhile(index):
+        open_gallery(path).encrypt()
+        return real(index)
+
+    monkeypatch.setattr(FactoryIndex, "in_bytes", encrypted_meanwhile)
+    Searcher(gallery, encoder, Factory("SQ8")).current()
+    assert not Snapshots(path).save(loaded, lambda: gallery._is_free_of_removed(loaded))
+    assert not list(path.parent.glob("*.snapshot"))
 
 
 def test_killed_while_it_is_encrypted_a_gallery_is_as_it_was(gallery, path, key_file, make, child, holds):

@@ -33,6 +33,12 @@ class Counting:
         self.follows += 1
         return self.gallery.changes(encoder, past)
 
+    def kept_index(self, encoder, kind):
+        return self.gallery.kept_index(encoder, kind)
+
+    def keep_index(self, kept):
+        self.gallery.keep_index(kept)
+
 
 def probe(template):
     return template.embedding[None]

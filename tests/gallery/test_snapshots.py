@@ -7,8 +7,10 @@ import random
 import shutil
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,10 +18,11 @@ import pytest
 from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.gallery import open_gallery, reads, snapshot
 from facerec.gallery.connect import engine_at
+from facerec.gallery.kept_index import KeptIndex, digests_of, read_index
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.searcher import Searcher
-from facerec.gallery.snapshot import LAYOUT, SIZE, Header, blocks
+from facerec.gallery.snapshot import EMBEDDINGS, LAYOUT, SIZE, Header, blocks
 from facerec.gallery.snapshots import Snapshots, read_snapshot
 from facerec.records import DIM, unit
 from facerec.replacing import Disk
@@ -60,67 +63,134 @@ def test_the_file_is_laid_out_as_it_is_described(tmp_path):
     content = written(tmp_path / "a", stored(3)).read_bytes()
     assert content[:8] == b"FRSNAP\r\n" and len(content) == SIZE + 3 * (8 + 8 + 512)
     assert hashlib.sha256(content[: SIZE - 32]).digest() == content[SIZE - 32 : SIZE]
-    assert hashlib.sha256(content[SIZE:]).digest() == content[SIZE - 64 : SIZE - 32]
+    digest = hashlib.sha256()
+    for part in (content[SIZE : SIZE + 24], content[SIZE + 24 : SIZE + 48], content[SIZE + 48 :]):
+        digest.update(struct.pack("<Q", len(part)) + part)
+    assert digest.digest() == content[SIZE - 64 : SIZE - 32] and content[SIZE - 96 : SIZE - 64] == bytes(32)
     np.testing.assert_array_equal(np.frombuffer(content[SIZE : SIZE + 24], "<i8"), [0, 3, 6])
     np.testing.assert_array_equal(np.frombuffer(content[SIZE + 48 :], "<f4").reshape(3, DIM), stored(3).rows)
 
 
-def test_f15_cut_at_every_length_it_is_refused(tmp_path):
-    content = written(tmp_path / "a", stored(1)).read_bytes()
+KIND = b"k" * 32
+MADE = np.arange(40, dtype=np.uint8)
+"""What stands for a search library's bytes where nobody shows them to one."""
+
+
+def index_of(count: int) -> KeptIndex:
+    what = stored(count)
+    return KeptIndex(STATE, ENCODER, KIND, what.template_ids, digests_of(what.rows, np.arange(count)), MADE)
+
+
+class Form(NamedTuple):
+    """One of the two kinds of file, with rows, and how it is read."""
+
+    content: Callable[[int], bytes]
+    read: Callable[[Path], object]
+    kind: bytes
+    length: int
+
+
+def read_kept(path: Path) -> KeptIndex:
+    with path.open("rb", buffering=0) as handle:
+        return read_index(handle, ENCODER, KIND, lambda state: state == STATE)
+
+
+FORMS = {
+    "embeddings": Form(lambda count: b"".join(blocks(stored(count))), read, EMBEDDINGS, 528),
+    "index": Form(lambda count: b"".join(index_of(count).blocks()), read_kept, KIND, 16 + len(MADE)),
+}
+both = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+
+
+def test_an_index_that_is_written_is_read(tmp_path):
+    (tmp_path / "a").write_bytes(FORMS["index"].content(9000))
+    found, meant = read_kept(tmp_path / "a"), index_of(9000)
+    assert (found.state, found.encoder, found.kind) == (STATE, ENCODER, KIND)
+    for name in ("ids", "digests", "content"):
+        assert getattr(found, name).dtype == getattr(meant, name).dtype
+        np.testing.assert_array_equal(getattr(found, name), getattr(meant, name))
+
+
+def test_one_kind_of_file_is_not_taken_for_the_other(tmp_path):
+    for one, other in (("embeddings", "index"), ("index", "embeddings")):
+        (tmp_path / "a").write_bytes(FORMS[one].content(3))
+        with pytest.raises(DamagedFile, match=r"kind|no embeddings"):
+            FORMS[other].read(tmp_path / "a")
+
+
+@both
+def test_f15_cut_at_every_length_it_is_refused(tmp_path, form):
+    content = form.content(1)
     for length in range(len(content)):
         (tmp_path / "a").write_bytes(content[:length])
         with pytest.raises(DamagedFile):
-            read(tmp_path / "a")
+            form.read(tmp_path / "a")
 
 
-def test_f15_longer_than_it_says_it_is_refused(tmp_path):
-    path = written(tmp_path / "a", stored(1))
-    path.write_bytes(path.read_bytes() + b"\0")
+@both
+def test_f15_longer_than_it_says_it_is_refused(tmp_path, form):
+    (tmp_path / "a").write_bytes(form.content(1) + b"\0")
     with pytest.raises(DamagedFile, match="shorter or longer"):
-        read(path)
+        form.read(tmp_path / "a")
 
 
-def test_f16_with_one_bit_turned_anywhere_it_is_refused(tmp_path):
-    content = written(tmp_path / "a", stored(4)).read_bytes()
+@both
+def test_f16_with_one_bit_turned_anywhere_it_is_refused(tmp_path, form):
+    content = form.content(4)
     rng = random.Random(0)
     for bit in [*range(8 * SIZE), *rng.sample(range(8 * SIZE, 8 * len(content)), 300)]:
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         (tmp_path / "a").write_bytes(damaged)
         with pytest.raises(DamagedFile):
-            read(tmp_path / "a")
+            form.read(tmp_path / "a")
 
 
-def sealed(**changes: object) -> bytes:
+def sealed(form: Form = FORMS["embeddings"], **changes: object) -> bytes:
     """A header with fields of one's choice, and a digest that is right."""
     names = ("magic", "version", "size", "database", "encoder", "metric", "mark", "generation", "dimension", "rows",
-             "length", "payload")  # fmt: skip
-    values = dict(zip(names, LAYOUT.unpack(Header(STATE, ENCODER, 1, bytes(32)).pack()[: LAYOUT.size]), strict=True))
+             "length", "kind", "payload")  # fmt: skip
+    header = Header(STATE, ENCODER, 1, form.length, form.kind, bytes(32)).pack()
+    values = dict(zip(names, LAYOUT.unpack(header[: LAYOUT.size]), strict=True))
     packed = LAYOUT.pack(*{**values, **changes}.values())
     return packed + hashlib.sha256(packed).digest()
 
 
+@both
 @pytest.mark.parametrize(
     "lie",
     [
-        {"version": 2},
+        {"version": 1},
         {"size": 1},
         {"dimension": 127},
         {"dimension": 2**32 - 1},
         {"rows": 2**40, "length": 2**40 * 528},
         {"rows": 2**63, "length": 0},
-        {"rows": 0},
+        {"rows": 4},
+        {"kind": b"x" * 32},
         {"length": 2**64 - 1},
         {"metric": b"L2"},
         {"magic": b"IxFI\0\0\0\0"},
     ],
     ids=str,
 )
-def test_f17_a_header_that_lies_is_refused_before_memory_is_taken(tmp_path, lie, monkeypatch):
-    (tmp_path / "a").write_bytes(sealed(**lie) + bytes(528))
+def test_f17_a_header_that_lies_is_refused_before_memory_is_taken(tmp_path, form, lie, monkeypatch):
+    (tmp_path / "a").write_bytes(sealed(form, **lie) + bytes(form.length))
     monkeypatch.setattr(np, "empty", None)
     with pytest.raises(DamagedFile):
-        read(tmp_path / "a")
+        form.read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("rows", [0, 2, 3, 4])
+def test_f17_the_same_bytes_divided_otherwise_are_another_content(tmp_path, rows):
+    """Or what faiss is shown would begin elsewhere."""
+    content = FORMS["index"].content(1)
+    header = list(LAYOUT.unpack(content[: LAYOUT.size]))
+    header[9] = rows
+    packed = LAYOUT.pack(*header)
+    (tmp_path / "a").write_bytes(packed + hashlib.sha256(packed).digest() + content[SIZE:])
+    with pytest.raises(DamagedFile, match="content" if rows < 4 else "shorter"):
+        read_kept(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
@@ -142,10 +212,11 @@ def test_f17_whatever_the_header_says_the_gallery_answers(gallery, holds, encode
     holds(gallery, five)
 
 
-def test_f17_the_same_header_without_a_lie_gets_as_far_as_the_payload(tmp_path):
-    (tmp_path / "a").write_bytes(sealed() + bytes(528))
+@both
+def test_f17_the_same_header_without_a_lie_gets_as_far_as_the_payload(tmp_path, form):
+    (tmp_path / "a").write_bytes(sealed(form) + bytes(form.length))
     with pytest.raises(DamagedFile, match="content"):
-        read(tmp_path / "a")
+        form.read(tmp_path / "a")
 
 
 def snapshot_of(gallery, encoder: str) -> Path:
@@ -327,6 +398,10 @@ class Diary(Disk):
         super().sync_folder(folder)
 
 
+def kept_index_saved(path: Path, disk: Disk, seed: int = 0) -> bool:
+    return Snapshots(path, disk).save_index(replace(index_of(3), content=MADE[seed:]), lambda: True)
+
+
 def saved(path: Path, disk: Disk) -> bool:
     return Snapshots(path, disk).save(stored(3), lambda: True)
 
@@ -347,6 +422,16 @@ def test_f11_f12_a_disk_that_refuses_leaves_the_old_snapshot_and_is_said(path, f
     assert not Snapshots(path, Diary(failing, code)).save(newer, lambda: True)
     assert "was not written" in caplog.text and os.strerror(code) in caplog.text
     assert (kept.read_bytes() == before) == (failing < 7)  # the seventh call flushes the name of the new one
+    assert [file for file in path.parent.iterdir() if file != kept] == []
+
+
+@pytest.mark.parametrize("failing", range(1, 8))
+def test_f11_f12_a_disk_that_refuses_leaves_the_old_index_and_is_said(path, failing, caplog):
+    kept = Snapshots(path).of_index(ENCODER)
+    assert kept_index_saved(path, Disk())
+    before = kept.read_bytes()
+    assert not kept_index_saved(path, Diary(failing), seed=1)
+    assert "was not written" in caplog.text and (kept.read_bytes() == before) == (failing < 7)
     assert [file for file in path.parent.iterdir() if file != kept] == []
 
 
@@ -440,9 +525,8 @@ def test_only_a_plain_file_is_read_as_a_snapshot(gallery, holds, encoder, kept, 
 
 
 def test_a_mark_is_told_from_none():
-    assert (
-        Header(replace(STATE, mark=None), ENCODER, 0, bytes(32)).pack() != Header(STATE, ENCODER, 0, bytes(32)).pack()
-    )
+    header = Header(STATE, ENCODER, 0, 0, EMBEDDINGS, bytes(32))
+    assert replace(header, state=replace(STATE, mark=None)).pack() != header.pack()
     assert struct.calcsize(LAYOUT.format) == LAYOUT.size == SIZE - 32
 
 

@@ -48,8 +48,9 @@ By `scripts/soak`, in full in [gallery-soak.json](gallery-soak.json). In each of
 readers were killed at a random moment and everything was looked at: {acknowledged:,} writes had been acknowledged, and
 {lost_or_half} of them were lost or there by half; {refused} calls were refused, and of {searches:,} searches
 {wrong_answers} were answered wrongly. Of {files:,} damaged snapshots {accepted} were accepted and {wrong} led to a
-wrong answer; memory grew to {memory_at_most_times:.2f} of what it was. Of {pool_searches:,} searches by four threads
-while a fifth changed the gallery {pool_wrong} were answered wrongly.
+wrong answer; memory grew to {memory_at_most_times:.2f} of what it was. Of {indexes:,} damaged files of an approximate
+index {indexes_accepted} were accepted and {indexes_wrong} led to a wrong answer. Of {pool_searches:,} searches by four
+threads while a fifth changed the gallery {pool_wrong} were answered wrongly.
 """
 
 
@@ -76,10 +77,12 @@ def soaked(out: Path) -> str:
     if not (out / "gallery-soak.json").exists():
         return ""
     found = json.loads((out / "gallery-soak.json").read_text(encoding="utf-8"))
-    rounds, files, pool = (found[part] for part in ("kill_rounds", "damaged_snapshots", "threads"))
+    parts = ("kill_rounds", "damaged_snapshots", "damaged_indexes", "threads")
+    rounds, files, indexes, pool = (found[part] for part in parts)
     return SOAKED.format(
         **rounds, refused=len(rounds["refusals"]), files=files["files"], accepted=files["accepted"],
         wrong=files["wrong_answers"], memory_at_most_times=files["memory_at_most_times"],
+        indexes=indexes["files"], indexes_accepted=indexes["accepted"], indexes_wrong=indexes["wrong_answers"],
         pool_searches=pool["searches"], pool_wrong=pool["wrong_answers"],
     )  # fmt: skip
 

@@ -1,9 +1,10 @@
 """The long form of what the tests do in short: kill rounds, damaged snapshots, threads. Status 1: a finding.
 
 Every round kills two writers and two readers at a random moment and then looks at everything, by the same function as
-the tests (tests/gallery/invariants.py). Every damaged snapshot is put beside a gallery, which is then searched, and the
-answers are compared with brute force over SQL. Writes docs/results/gallery-soak.json; with `--add`, what this run came
-to is added to what is there, so that the long form can be run in pieces (each with a seed of its own).
+the tests (tests/gallery/invariants.py). Every damaged snapshot, of embeddings or of an approximate index, is put beside
+a gallery, which is then searched, and the answers are compared with brute force over SQL. Writes
+docs/results/gallery-soak.json; with `--add`, what this run came to is added to what is there, so that the long form can
+be run in pieces (each with a seed of its own).
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ import numpy as np
 
 from facerec.cli.progress import bar
 from facerec.evaluation.result_file import write_result
-from facerec.gallery import open_gallery, snapshots
-from facerec.gallery.index import FaissIndex
+from facerec.gallery import keeping, layered, open_gallery, snapshots
+from facerec.gallery.factory_index import Factory
+from facerec.gallery.index import FaissIndex, build_index
+from facerec.gallery.layered import Build
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.snapshot import LAYOUT, SIZE
 from facerec.gallery.snapshots import Snapshots
@@ -106,7 +109,7 @@ def lie(content: bytearray, rng: random.Random) -> bytes:
     """A header that says something else about itself, under a digest that is right."""
     values = list(LAYOUT.unpack(content[: LAYOUT.size]))
     number = {1: 32, 2: 32, 7: 63, 8: 32, 9: 64, 10: 64}
-    place = rng.choice([0, 3, 4, 5, 6, *number, 11])
+    place = rng.choice([0, 3, 4, 5, 6, *number, 11, 12])
     before = values[place]
     while values[place] == before:
         values[place] = rng.getrandbits(number[place]) if place in number else rng.randbytes(len(before))
@@ -131,22 +134,22 @@ def brute_force(path: Path, probes: np.ndarray) -> list[str]:
     return [rows[best][0] for best in (probes.astype(np.float64) @ stored.T.astype(np.float64)).argmax(axis=1)]
 
 
-def damaged_snapshots(folder: Path, count: int, seed: int) -> Figures:
-    """So many damaged snapshots, each beside a gallery that is searched."""
-    started, rng, path = time.monotonic(), random.Random(seed), folder / "damaged.db"
+def damaged_files(folder: Path, count: int, seed: int, build: Build, what: str) -> Figures:
+    """So many damaged snapshots, each beside a gallery that is searched: by `Factory`, those of its index."""
+    started, rng, path = time.monotonic(), random.Random(seed), folder / f"{what}.db"
     gallery = open_gallery(path)
     gallery.enroll([template(f"subject {number // 2}", number) for number in range(40)])
     probes = np.stack([template("", number).embedding for number in range(0, 40, 5)])
     meant = brute_force(path, probes)
-    gallery.load(ENCODER)
-    kept = Snapshots(path).of(ENCODER)
+    assert answers(gallery, probes, build) == meant
+    kept = Snapshots(path).of_index(ENCODER) if isinstance(build, Factory) else Snapshots(path).of(ENCODER)
     whole, memory = kept.read_bytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seen: Counter[str] = Counter()
-    for number in bar(range(count), count, "damaged snapshots"):
+    for number in bar(range(count), count, f"damaged {what}"):
         name = list(DAMAGES)[number % len(DAMAGES)]
         kept.write_bytes(DAMAGES[name](bytearray(whole), rng))
         seen[name] += 1
-        seen["wrong answers"] += answers(gallery, probes) != meant
+        seen["wrong answers"] += answers(gallery, probes, build) != meant
         seen["not replaced"] += kept.read_bytes() != whole
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / memory
     wrong, left = seen.pop("wrong answers", 0), seen.pop("not replaced", 0)
@@ -156,8 +159,8 @@ def damaged_snapshots(folder: Path, count: int, seed: int) -> Figures:
     }  # fmt: skip
 
 
-def answers(gallery: Gallery, probes: np.ndarray) -> list[str]:
-    return [row[0][0] for row in Searcher(gallery, ENCODER).search(probes, 1)]
+def answers(gallery: Gallery, probes: np.ndarray, build: Build) -> list[str]:
+    return [row[0][0] for row in Searcher(gallery, ENCODER, build).search(probes, 1)]
 
 
 def threads(folder: Path, seconds: float) -> Figures:
@@ -207,6 +210,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--longest", type=float, default=0.25, help="seconds that a round lives after its first write")
     parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--indexes", type=int, default=2500, help="damaged files of an approximate index")
     parser.add_argument("--threads", type=float, default=30, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("docs/results/gallery-soak.json"))
@@ -216,28 +220,28 @@ def asked() -> argparse.Namespace:
 
 def main() -> int:
     options = asked()
-    snapshots.WORTH_FROM = 1  # even the smallest gallery has snapshots here
+    snapshots.WORTH_FROM = layered.LAYERED_FROM = 1  # even the smallest gallery has snapshots here
+    keeping.WORTH_SECONDS = 0
     logging.disable(logging.WARNING)  # each damaged file would be a line
     with tempfile.TemporaryDirectory(prefix="facerec-soak-") as name:
         folder = Path(name)
         figures = {
             "kill_rounds": kill_rounds(folder, options.rounds, options.longest, options.seed),
-            "damaged_snapshots": damaged_snapshots(folder, options.files, options.seed),
+            "damaged_snapshots": damaged_files(folder, options.files, options.seed, build_index, "snapshots"),
+            "damaged_indexes": damaged_files(folder, options.indexes, options.seed, Factory("SQ8"), "indexes"),
             "threads": threads(folder, options.threads),
         }
     words = f"scripts/soak {' '.join(sys.argv[1:])}".strip()
     if options.add and options.out.exists():
         before = json.loads(options.out.read_text(encoding="utf-8"))
         words = f"{before['command']}; {words}"
-        figures = {part: sums(before[part], found) for part, found in figures.items()}
+        figures = {part: sums(before[part], found) if part in before else found for part, found in figures.items()}
     write_result(options.out, {"command": words, **figures})
     for part, found in figures.items():
         print(part, found)
-    rounds, files, pool = figures.values()
-    return int(bool(
-        rounds["wrong_answers"] or rounds["refusals"] or files["wrong_answers"] or files["accepted"]
-        or pool["wrong_answers"]
-    ))  # fmt: skip
+    return int(
+        any(found.get(fault) for found in figures.values() for fault in ("wrong_answers", "accepted", "refusals"))
+    )
 
 
 if __name__ == "__main__":

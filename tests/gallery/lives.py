@@ -10,11 +10,15 @@ from pathlib import Path
 from facerec.gallery import open_gallery
 from facerec.gallery.arriving import survey, take_all_in
 from facerec.gallery.copies import backup, restore
+from facerec.gallery.factory_index import Factory
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.store import Gallery
 from facerec.records import Template
 
 SOURCE = Path(__file__).parents[2] / "facerec"
+
+APPROXIMATE = Factory("SQ8")
+"""What builds an index that is kept."""
 
 Make = Callable[[str, int], Template]
 People = dict[str, tuple[int, ...]]
@@ -72,6 +76,9 @@ class Life:
 
     def search(self) -> None:
         self._then(lambda: Searcher(self.gallery(), self.encoder).current(), {})
+
+    def search_approximately(self) -> None:
+        self._then(lambda: Searcher(self.gallery(), self.encoder, APPROXIMATE).current(), {})
 
     def back_up(self, to: Path) -> None:
         self._then(lambda: backup(self.path, to), {})

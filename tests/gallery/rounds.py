@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from facerec.gallery import open_gallery
+from facerec.gallery.index import build_index, faiss_library
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.store import Gallery
 from facerec.records import Template
 from tests.gallery.invariants import must_hold
+from tests.gallery.lives import APPROXIMATE
 
 WRITERS, READERS = 2, 2
 BEGIN_WITHIN = 20.0
@@ -61,6 +63,7 @@ class Rounds:
 
         Raises AssertionError.
         """
+        faiss_library()  # each child would import it anew
         writers = [Child.start(self._write, number) for number in range(WRITERS)]
         readers = [Child.start(self._read, number) for number in range(READERS)]
         deadline = time.monotonic() + BEGIN_WITHIN
@@ -90,14 +93,15 @@ class Rounds:
                 mine.append(name if word == "enroll" else renamed(name))
 
     def _read(self, number: int, say: Callable[[str], object]) -> None:
-        """Search for people and say how it went; now and then as a process that has just started."""
-        rng = random.Random(self.serial + number)
+        """Search for people and say how it went; now and then as a process that has just started. All readers but the
+        first search by an index that is kept."""
+        rng, build = random.Random(self.serial + number), APPROXIMATE if number else build_index
         gallery = open_gallery(self.path)
-        searcher = Searcher(gallery, self.encoder)
+        searcher = Searcher(gallery, self.encoder, build)
         while True:
             if rng.random() < 0.2:
                 gallery = open_gallery(self.path)
-                searcher = Searcher(gallery, self.encoder)
+                searcher = Searcher(gallery, self.encoder, build)
             stored = gallery.embeddings(self.encoder)
             if len(stored):
                 row = rng.randrange(len(stored))

@@ -14,9 +14,13 @@ import pytest
 from facerec import failpoint
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file, create_file
-from tests.gallery.lives import Life, failpoints
+from facerec.gallery.index import ExactIndex, faiss_library
+from facerec.gallery.searcher import Searcher
+from tests.gallery.conftest import in_child
+from tests.gallery.lives import APPROXIMATE, Life, failpoints
 
 pytestmark = pytest.mark.usefixtures("snapshots_always")
+faiss_library()  # each child would import it anew
 FIXTURES = Path(__file__).parent / "fixtures"
 ELSEWHERE = {"encrypt.sealed", "rotate.mid", "move.marked", "move.mid", "move.before_commit"}
 """Failpoints that no step of a gallery's life passes: test_encryption.py and test_moving.py have those."""
@@ -30,6 +34,7 @@ def a_life(path: Path, make, encoder) -> Life:
     life = Life(path, make, encoder, {"Anna": (1, 2), "Benedict": (3,)})
     life.enroll("Carl", 11, 12)
     life.search()
+    life.search_approximately()
     life.enroll("Dora", 13)
     life.leave("Anna", "remove")
     life.search()
@@ -69,6 +74,16 @@ def names(path: Path) -> set[str]:
         return {name for (name,) in connection.execute("SELECT name FROM subject")} - {"Zo\u00eb"}
 
 
+def approximates(path: Path, encoder: str) -> None:
+    """An approximate search, by way of a kept index where there is one, names whom an exact one names: in a process of
+    its own, since this one is copied again and faiss has threads."""
+    gallery = open_gallery(path)
+    rows = gallery.load(encoder).rows
+    found, exact = (Searcher(gallery, encoder, build).search(rows, 1) for build in (APPROXIMATE, ExactIndex))
+    assert [row[0][0] for row in found] == [row[0][0] for row in exact]
+    assert not len(rows) or gallery.problems() == []
+
+
 def is_as_acknowledged(path: Path, make, holds, encoder, acknowledged: int, life: Life) -> None:
     """All that was acknowledged and at most the step under way, whole; and the files beside the gallery are right."""
     gallery = open_gallery(path)
@@ -76,6 +91,7 @@ def is_as_acknowledged(path: Path, make, holds, encoder, acknowledged: int, life
     there = names(path)
     assert there in (set(before), set(after))
     holds(gallery, life.templates(before if there == set(before) else after))
+    assert in_child(lambda: approximates(path, encoder)) == (0, "None")
     for file in path.parent.iterdir():
         assert not (file.name.startswith(".") and path.name in file.name), file
 

@@ -67,7 +67,8 @@ def page(kept: Figures, out: Path) -> str:
         times=seen[-1]["times"], median_called=statistics.median(seen[-1]["since_called"]), **enrolling,
     )  # fmt: skip
     notes = "".join(f"\n{note}\n" for note in kept.get("notes", []))
-    tables = "\n".join([*table(sizes), *(approximate_table(largest) if largest["approximate"] else [])])
+    approximate = [*approximate_table(largest), *starts_table(sizes)] if largest["approximate"] else []
+    tables = "\n".join([*table(sizes), *approximate])
     load = max(load for one in sizes for load in one["load"].values())
     return f"{HEAD.format(**kept, load=load)}{notes}\n{tables}\n{found}{soaked(out)}"
 
@@ -106,6 +107,22 @@ def table(sizes: list[Figures]) -> list[str]:
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def starts_table(sizes: list[Figures]) -> list[str]:
+    """A process that searches approximately, from its beginning to its end: with an index that it builds, or finds."""
+    found = [(one["templates"], one["start_approximate"]) for one in sizes if one.get("start_approximate")]
+    lines = [
+        "", "A process that opens the gallery, searches once by an inverted file, and ends:", "",
+        "| templates | index | exact search (s) | built (s) | built and kept (s) | kept before (s) | built / kept | "
+        "index (bytes each) |", "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]  # fmt: skip
+    for templates, one in found:
+        seconds = (one[name]["process_s"] for name in ("exact_from_snapshot", "built", "built_and_kept", "kept"))
+        cells = [f"{templates:,}", f"`{one['spec']}`", *(f"{each:.2f}" for each in seconds),
+                 f"{one['times_as_fast']:.1f}", f"{one['index_bytes'] / templates:.0f}"]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines if found else []
 
 
 def approximate_table(one: Figures) -> list[str]:

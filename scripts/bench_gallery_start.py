@@ -1,4 +1,7 @@
-"""One process that opens a gallery and answers one probe: how long, and in how much memory. Prints JSON."""
+"""One process that opens a gallery and answers one probe: how long, and in how much memory. Prints JSON.
+
+Its words: the gallery, the encoder, what it may keep beside the gallery (nothing, embeddings, everything), the index.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,20 @@ import time
 
 
 def main() -> None:
-    path, encoder, may_keep = sys.argv[1:]
+    path, encoder, may_keep, spec = sys.argv[1:]
     started = time.perf_counter()
     import numpy as np
 
-    from facerec.gallery import open_gallery, snapshots
+    from facerec.gallery import keeping, open_gallery, snapshots
+    from facerec.gallery.kinds import index_builder
     from facerec.gallery.searcher import Searcher
     from facerec.records import DIM, unit
 
-    snapshots.WORTH_FROM = 1 if may_keep == "yes" else 10**12
+    snapshots.WORTH_FROM = 10**12 if may_keep == "nothing" else 1
+    keeping.WORTH_SECONDS = 0 if may_keep == "everything" else 10**12
     gallery = open_gallery(path, create=False)
     imported, before = time.perf_counter(), memory()
-    searcher = Searcher(gallery, encoder)
+    searcher = Searcher(gallery, encoder, index_builder(spec))
     current = searcher.current()
     loaded = time.perf_counter()
     probe = unit(np.random.default_rng(0).standard_normal((1, DIM)))

@@ -35,7 +35,7 @@ EXACT_IS_FAST = 20_000
 """Templates. Fewer are searched exactly in about a millisecond."""
 
 GRAPH_UP_TO = 300_000
-"""Templates. A graph (HNSW) of more takes many minutes to build, at every start."""
+"""Templates. A graph (HNSW) of more takes many minutes to build, also after every removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Measured:
     recall        recall@1, 0..1, over `probes` searches
     fnir          with it, and `fnir_exact` without approximation, over `mated` searches; None where there are none
     milliseconds  of a search for one probe, and `exact_milliseconds`: medians, taken in turn
-    build_seconds to build it, at the start of every process that searches
+    build_seconds to build it; `facerec.gallery.keeping` says when the next process need not
     """
 
     spec: str

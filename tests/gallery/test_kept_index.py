@@ -253,7 +253,7 @@ def test_somebody_who_leaves_while_it_is_built_keeps_it_from_being_kept(gallery,
     assert "subject 0" not in dict(searcher.search(make("", 0).embedding[None], 50)[0])
 
 
-def test_a_disk_that_is_full_is_said_and_the_search_goes_on(gallery, make, encoder, monkeypatch, caplog):
+def test_f11_a_disk_that_is_full_is_said_and_the_search_goes_on(gallery, make, encoder, monkeypatch, caplog):
     from tests.gallery.test_snapshots import Diary
 
     gallery.enroll(people(make))
@@ -280,7 +280,7 @@ def test_the_doctor_looks_at_it_and_repair_removes_it(gallery, make, holds, enco
     assert not kept.exists() and gallery.problems() == []
 
 
-def test_half_of_one_is_removed_at_the_next_start(gallery, make, holds, encoder, kept):
+def test_f4_half_of_one_is_removed_at_the_next_start(gallery, make, holds, encoder, kept):
     part = kept.with_name(f".{kept.name}.part")
     part.write_bytes(kept.read_bytes()[:1000])
     is_as_stored(gallery, encoder, holds, people(make))

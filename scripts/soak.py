@@ -31,7 +31,7 @@ import numpy as np
 
 from facerec.cli.progress import bar
 from facerec.evaluation.result_file import write_result
-from facerec.gallery import keeping, layered, open_gallery, snapshots
+from facerec.gallery import keeping, open_gallery, snapshots
 from facerec.gallery.factory_index import Factory
 from facerec.gallery.index import FaissIndex, build_index
 from facerec.gallery.layered import Build
@@ -220,7 +220,7 @@ def asked() -> argparse.Namespace:
 
 def main() -> int:
     options = asked()
-    snapshots.WORTH_FROM = layered.LAYERED_FROM = 1  # even the smallest gallery has snapshots here
+    snapshots.WORTH_FROM = 1  # even the smallest gallery has snapshots here
     keeping.WORTH_SECONDS = 0
     logging.disable(logging.WARNING)  # each damaged file would be a line
     with tempfile.TemporaryDirectory(prefix="facerec-soak-") as name:

@@ -31,7 +31,9 @@ HOME = {
     "matplotlib": "plots",
     "jinja2": "pages",
 }
-FORBIDDEN_CALLS = {"eval", "exec", "read_index"}
+FORBIDDEN_CALLS = {"eval", "exec", "read_index", "deserialize_index"}
+WHOLE_BEFORE = ("factory_index.py", "read_index")
+"""Where faiss reads what lies in a file: bytes of which `kept_index.read_kept` has compared the SHA-256."""
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
 
 
@@ -76,7 +78,8 @@ def test_nothing_runs_or_unpickles_what_a_user_gave() -> None:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in FORBIDDEN_CALLS and not (name == "eval" and isinstance(node.func, ast.Attribute)):
+                may = (name == "eval" and isinstance(node.func, ast.Attribute)) or (file.name, name) == WHOLE_BEFORE
+                if name in FORBIDDEN_CALLS and not may:
                     found.append(f"{file.name}:{node.lineno} calls {name}")
         found += [f"{file.name} imports {m}" for m in imports(file) if m.split(".")[0] in FORBIDDEN_MODULES]
     assert found == []

@@ -63,7 +63,7 @@ class Beside:
         """The approximate index of a kind that was kept for an encoder, if everybody in it is still here."""
         if self.path is None:
             return None
-        return Snapshots(self.path).read_index(encoder, kind, partial(loading.is_free_of_removed, connection))
+        return Snapshots(self.path).kept_index(encoder, kind, partial(loading.is_free_of_removed, connection))
 
     def keep_index(self, kept: KeptIndex, is_free_of_removed: Callable[[KeptIndex], bool]) -> None:
         """Write an index that was built; what cannot be done is said and stops nobody."""

@@ -56,7 +56,7 @@ class KeptIndex:
         return sealed_blocks(self.state, self.encoder, self.kind, (self.ids, self.digests, self.content))
 
 
-def read_index(handle: BinaryIO, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex:
+def read_kept(handle: BinaryIO, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex:
     """What an open file holds. Raises DamagedFile unless it is whole, one's own, of that kind and of this gallery."""
     if os.fstat(handle.fileno()).st_uid != os.geteuid():
         raise DamagedFile("it belongs to another user")

@@ -80,7 +80,7 @@ def is_right(connection: Connection, kept: Snapshots, path: Path) -> bool:
     encoder = header.encoder
     if header.kind != EMBEDDINGS:
         has_passed = partial(is_free_of_removed, connection)
-        return kept.of_index(encoder) == path and kept.read_index(encoder, header.kind, has_passed) is not None
+        return kept.of_index(encoder) == path and kept.kept_index(encoder, header.kind, has_passed) is not None
     done = _from_snapshot(connection, kept, encoder) if kept.of(encoder) == path else None
     if done is None:
         return False

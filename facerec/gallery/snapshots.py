@@ -21,7 +21,7 @@ from typing import BinaryIO
 from facerec.digest import sha256
 from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.failpoint import failpoint
-from facerec.gallery.kept_index import KeptIndex, read_index
+from facerec.gallery.kept_index import KeptIndex, read_kept
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.snapshot import BLOCK, SIZE, blocks, read_header, read_payload
 from facerec.replacing import DISK, Disk, part_of, put_in_place
@@ -79,12 +79,12 @@ class Snapshots:
             log.warning("%s is not used: %s; the gallery itself is read", path.name, _words(error))
             return None
 
-    def read_index(self, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex | None:
+    def kept_index(self, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex | None:
         """The index of a kind that was kept over the embeddings of an encoder; None where none can be trusted."""
         path = self.of_index(encoder)
         try:
             with open_plain(path) as handle:
-                return read_index(handle, encoder, kind, has_passed)
+                return read_kept(handle, encoder, kind, has_passed)
         except FileNotFoundError:
             return None
         except (OSError, DamagedFile) as error:

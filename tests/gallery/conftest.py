@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facerec.gallery import keeping, layered, open_gallery, snapshots
+from facerec.gallery import keeping, open_gallery, snapshots
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Template, unit
 from tests.gallery.invariants import must_hold
@@ -123,5 +123,4 @@ def child() -> Callable[[Callable[[], object]], tuple[int, str]]:
 def snapshots_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even the smallest gallery has snapshots, also of an approximate index."""
     monkeypatch.setattr(snapshots, "WORTH_FROM", 1)
-    monkeypatch.setattr(layered, "LAYERED_FROM", 1)
     monkeypatch.setattr(keeping, "WORTH_SECONDS", 0)

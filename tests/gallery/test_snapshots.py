@@ -18,7 +18,7 @@ import pytest
 from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.gallery import open_gallery, reads, snapshot
 from facerec.gallery.connect import engine_at
-from facerec.gallery.kept_index import KeptIndex, digests_of, read_index
+from facerec.gallery.kept_index import KeptIndex, digests_of, read_kept
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import State, StoredEmbeddings
 from facerec.gallery.searcher import Searcher
@@ -90,21 +90,21 @@ class Form(NamedTuple):
     length: int
 
 
-def read_kept(path: Path) -> KeptIndex:
+def kept_in(path: Path) -> KeptIndex:
     with path.open("rb", buffering=0) as handle:
-        return read_index(handle, ENCODER, KIND, lambda state: state == STATE)
+        return read_kept(handle, ENCODER, KIND, lambda state: state == STATE)
 
 
 FORMS = {
     "embeddings": Form(lambda count: b"".join(blocks(stored(count))), read, EMBEDDINGS, 528),
-    "index": Form(lambda count: b"".join(index_of(count).blocks()), read_kept, KIND, 16 + len(MADE)),
+    "index": Form(lambda count: b"".join(index_of(count).blocks()), kept_in, KIND, 16 + len(MADE)),
 }
 both = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 
 def test_an_index_that_is_written_is_read(tmp_path):
     (tmp_path / "a").write_bytes(FORMS["index"].content(9000))
-    found, meant = read_kept(tmp_path / "a"), index_of(9000)
+    found, meant = kept_in(tmp_path / "a"), index_of(9000)
     assert (found.state, found.encoder, found.kind) == (STATE, ENCODER, KIND)
     for name in ("ids", "digests", "content"):
         assert getattr(found, name).dtype == getattr(meant, name).dtype
@@ -190,7 +190,7 @@ def test_f17_the_same_bytes_divided_otherwise_are_another_content(tmp_path, rows
     packed = LAYOUT.pack(*header)
     (tmp_path / "a").write_bytes(packed + hashlib.sha256(packed).digest() + content[SIZE:])
     with pytest.raises(DamagedFile, match="content" if rows < 4 else "shorter"):
-        read_kept(tmp_path / "a")
+        kept_in(tmp_path / "a")
 
 
 @pytest.mark.parametrize(

@@ -152,10 +152,12 @@ def index(
       facerec gallery index "IVF1024,Flat;nprobe=16"   measure this one, and choose it
 
     Measured on the gallery's own templates: recall@1 against exact search, and how many people more are missed (FNIR).
+    What is chosen is built, and kept beside the gallery if that takes a second or more.
     """
     from facerec.gallery.fusion import COMBINED
-    from facerec.gallery.kinds import EXACT, SETTING
+    from facerec.gallery.kinds import EXACT, SETTING, index_builder
     from facerec.gallery.measured import candidates, chosen, measure, trial
+    from facerec.gallery.searcher import Searcher
 
     opened = options.existing_gallery(gallery)
     if kind is None or kind == EXACT:
@@ -174,6 +176,12 @@ def index(
             say(as_json, index_in_words(one), {"outcome": "measured", **asdict(one), "times": one.times_as_fast})
     used = chosen(found, least_recall) if kind == "auto" else kind
     opened.save_setting(SETTING, used)
+    if used != EXACT and opened.may_keep_index():
+        del on
+        with Counter("building for the next command") as progress:
+            progress(0, 1)
+            Searcher(opened, digest, index_builder(used), COMBINED[templates]).current()
+            progress(1, 1)
     say(as_json, f"in use from now on: {used}", {"outcome": "index", "index": used})
     return FOUND
 

@@ -59,6 +59,11 @@ class Beside:
         if loaded.is_to_be_kept:
             snapshots.save(loaded.stored, lambda: is_free_of_removed(loaded.stored))
 
+    @property
+    def may_be_written(self) -> bool:
+        """Is there a place for other files, and may this process write there?"""
+        return self.path is not None and is_writable(self.path)
+
     def kept_index(self, connection: Connection, encoder: str, kind: bytes) -> KeptIndex | None:
         """The approximate index of a kind that was kept for an encoder, if everybody in it is still here."""
         if self.path is None:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 class Keeper(Protocol):
     """Where indexes are kept: a `Gallery`."""
 
+    def may_keep_index(self) -> bool: ...
+
     def kept_index(self, encoder: str, kind: bytes) -> KeptIndex | None: ...
 
     def keep_index(self, kept: KeptIndex) -> None: ...
@@ -38,7 +40,7 @@ def kept_or_built(keeper: Keeper, build: Build, searched: StoredEmbeddings) -> L
         return found
     started = time.monotonic()
     index = build(ids, rows)
-    if time.monotonic() - started >= WORTH_SECONDS:
+    if time.monotonic() - started >= WORTH_SECONDS and keeper.may_keep_index():
         _keep(keeper, build, index, searched)
     return Layered.over(lambda *_: index, ids, rows)
 

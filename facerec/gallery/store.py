@@ -340,6 +340,12 @@ class Gallery:
         return loaded.stored
 
     @again
+    def may_keep_index(self) -> bool:
+        """May an approximate index lie beside the gallery's file? Not where it is encrypted, or on a server."""
+        with self._read() as connection:
+            return self._beside.may_be_written and not reads.key_id(connection)
+
+    @again
     def kept_index(self, encoder: str, kind: bytes) -> KeptIndex | None:
         """The approximate index that was kept beside the gallery's file; None where none can be trusted."""
         with self._read() as connection:

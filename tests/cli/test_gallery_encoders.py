@@ -8,7 +8,10 @@ import pytest
 
 from facerec.digest import sha256
 from facerec.faces.encoder import PACKAGED, Card
-from facerec.gallery import open_gallery, snapshots
+from facerec.gallery import factory_index, keeping, open_gallery, snapshots
+from facerec.gallery.fusion import fused
+from facerec.gallery.kinds import index_builder
+from facerec.gallery.searcher import Searcher
 from facerec.recognition.encoder_in_use import switch_to
 from tests.gallery.conftest import template_of
 
@@ -78,6 +81,17 @@ def test_the_numbers_say_how_a_gallery_is_searched(facerec, tmp_path, other, mon
     shutil.rmtree(other)
     gone = facerec("gallery", "stats", "--json")
     assert gone.status == 0 and gone.answers[0]["encoder"] is None and "cannot be searched" in gone.err
+
+
+def test_the_index_that_is_chosen_is_there_for_the_next_command(facerec, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "WORTH_SECONDS", 0)
+    digest = Card.read(PACKAGED["default"]).digest
+    gallery = open_gallery(tmp_path / "gallery.db")
+    gallery.enroll([template_of(f"subject {number // 2}", number, digest) for number in range(30)])
+    ran = facerec("gallery", "index", "SQ8", "--json")
+    assert ran.status == 0 and [one["outcome"] for one in ran.answers] == ["measured", "index"]
+    monkeypatch.setattr(factory_index, "built", None)
+    assert len(Searcher(gallery, digest, index_builder("SQ8"), fused).current()) == 15
 
 
 @pytest.mark.parametrize("words", [

@@ -100,6 +100,14 @@ def test_nothing_is_kept_of_an_exact_index_or_of_one_that_is_built_at_once(galle
     assert not index_file(gallery, encoder).exists()
 
 
+def test_nothing_is_written_out_where_nothing_may_be_kept(gallery, make, encoder, monkeypatch):
+    gallery.enroll(people(make))
+    monkeypatch.setattr("facerec.gallery.connect.os.access", lambda *_: False)
+    monkeypatch.setattr(FactoryIndex, "in_bytes", None)
+    Searcher(gallery, encoder, Factory(SPEC)).current()
+    assert not index_file(gallery, encoder).exists()
+
+
 def test_who_came_since_is_compared_beside_it(gallery, make, holds, encoder, kept, built):
     gallery.enroll([make("newcomer", 50), make("subject 3", 51)])
     is_as_stored(gallery, encoder, holds, [*people(make), make("newcomer", 50), make("subject 3", 51)])

@@ -33,6 +33,9 @@ class Counting:
         self.follows += 1
         return self.gallery.changes(encoder, past)
 
+    def may_keep_index(self):
+        return self.gallery.may_keep_index()
+
     def kept_index(self, encoder, kind):
         return self.gallery.kept_index(encoder, kind)
 

@@ -154,7 +154,8 @@ faster. The faces of both are {"the same to the last bit" if found["is_same"] el
 
 How much is looked at together is chosen by the processor's cache (`facerec/faces/together.py`): P-Net gets copies of
 one size and R- and O-Net get crops of any picture, {portion().call:,} pixels a call, from pictures of
-{portion().group:,} X
+{portion().group:,} pixels together. Larger calls are slower on a processor. On a GPU all of a batch goes into one
+call; no device was at hand, so no figure is given.
 """
 
 

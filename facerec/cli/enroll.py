@@ -59,12 +59,8 @@ def enroll(
 
 @click.command()
 @click.argument("folder", type=options.pictures, metavar="DIR")
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True,
-    help="Processes that look at pictures, each with one thread. One: this process, with every core.",
-)  # fmt: skip
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-              help="Where faces are found and embedded. On cuda the workers decode.")  # fmt: skip
+@options.workers
+@options.looking_device
 @click.option(
     "--manifest", type=options.pictures, metavar="FILE",
     help="Also write which picture gave which embedding, as digests; see `facerec gallery manifest`.",

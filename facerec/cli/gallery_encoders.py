@@ -11,7 +11,7 @@ import click
 
 from facerec.cli import options
 from facerec.cli.answers import FOUND, NO_ANSWER, answering, note, say
-from facerec.cli.progress import Counter, bar
+from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
     from facerec.faces.encoder import Card
@@ -29,10 +29,15 @@ to = click.option("--to", "encoder", metavar="NAME|DIR", help="A packaged encode
 @to
 @click.option("--pictures", type=options.pictures, metavar="DIR",
               help="Look here too, by content, for pictures that are not where they were enrolled from.")  # fmt: skip
+@options.workers
+@options.looking_device
 @options.gallery
 @options.detector
 @answering
-def migrate(encoder: str | None, pictures: Path | None, gallery: str | None, detector: str, as_json: bool) -> int:
+def migrate(
+    encoder: str | None, pictures: Path | None, workers: int, device: str, gallery: str | None, detector: str,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Make a template of another encoder for every enrolled face, beside those that there are.
 
     Made from the pictures that were enrolled: where one is gone or has changed, it is listed with the reason. Stop it
@@ -41,7 +46,9 @@ def migrate(encoder: str | None, pictures: Path | None, gallery: str | None, det
 
     Exit status: 0 every face has one, 2 some face has none.
     """
+    from facerec import runtime
     from facerec.recognition import Recognizer
+    from facerec.recognition.looking import Recipe, looker_for
     from facerec.recognition.re_embedding import EMBEDDED, Album, Reembedding
 
     if encoder is None:
@@ -49,16 +56,23 @@ def migrate(encoder: str | None, pictures: Path | None, gallery: str | None, det
     if pictures and not pictures.is_dir():
         raise click.UsageError(f"--pictures: {pictures} is no folder")
     opened = options.existing_gallery(gallery)
+    runtime.use(device=device)
     recognizer = Recognizer.open(opened, detector=detector, encoder=encoder)
-    work = Reembedding(opened, recognizer.pipeline, Album(pictures))
+    looker = looker_for(recognizer.pipeline, Recipe(detector, encoder, recognizer.face), workers, device)
+    work = Reembedding(opened, recognizer.encoder, looker, Album(pictures))
     faces = work.lacking()
     outcomes: Counted[str] = Counted()
-    for one in bar(work.run(faces), len(faces), "embedding"):
-        outcomes[one.outcome] += 1
-        if as_json:
-            say(True, "", asdict(one))
-        elif one.outcome != EMBEDDED:
-            note(f"{one.source} ({one.subject}): {one.outcome}: {one.reason}")
+    try:
+        with Counter("embedding", seconds_between_lines=60) as progress:
+            for one in work.run(faces):
+                outcomes[one.outcome] += 1
+                progress(outcomes.total(), len(faces))
+                if as_json:
+                    say(True, "", asdict(one))
+                elif one.outcome != EMBEDDED:
+                    note(f"{one.source} ({one.subject}): {one.outcome}: {one.reason}")
+    finally:
+        looker.close()
     say_sums(opened, encoder, outcomes, as_json)
     return FOUND if outcomes.total() == outcomes[EMBEDDED] else NO_ANSWER
 

@@ -46,6 +46,14 @@ device = click.option(
     "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,
     help="Where the search runs. cuda that is not there is an error; auto says when it does not use one that is there.",
 )  # fmt: skip
+workers = click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True,
+    help="Processes that look at pictures, each with one thread. One: this process, with every core.",
+)  # fmt: skip
+looking_device = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="Where faces are found and embedded. On cuda the workers decode.",
+)  # fmt: skip
 pictures = click.Path(path_type=Path)
 
 

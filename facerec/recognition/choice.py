@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from facerec.errors import InvalidInput, NoFace
 from facerec.faces.choice import largest, nearest_centre, only
+from facerec.geometry import iou
 from facerec.records import Faces
+
+SAME_FACE_IOU = 0.5
+"""As in the gallery: two boxes in one picture that overlap at least so much are one face."""
 
 Choose = Callable[[Faces, tuple[int, ...], str], Faces]
 """Faces of a picture, the picture's shape, what a message calls it -> the one face that is meant."""
@@ -23,6 +29,13 @@ def some(faces: Faces, name: str) -> Faces:
     if not len(faces):
         raise NoFace(name)
     return faces
+
+
+def at_place(faces: Faces, place: tuple[float, float, float, float]) -> Faces:
+    """The face whose box is the given one, x1 y1 x2 y2 in pixels, or overlaps it most; none where none is the same."""
+    overlap = iou(faces.boxes, np.array([place], np.float32)).max(axis=1, initial=0.0)
+    best = np.argsort(-overlap, kind="stable")[:1]
+    return faces[best[overlap[best] >= SAME_FACE_IOU]]
 
 
 def choice_named(face: str) -> Choose:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -21,7 +20,7 @@ from facerec.errors import (
 from facerec.faces.gate import Gate
 from facerec.faces.pipeline import Portraits
 from facerec.recognition.admission import Admission
-from facerec.recognition.looking import Answer, Looker, Refused
+from facerec.recognition.looking import Looker, Refused, Seen, in_order
 from facerec.recognition.picture import Picture, Source, name_of, read_picture
 from facerec.records import Template
 
@@ -81,19 +80,18 @@ class Enroller:
         Batches are stored in the order given, however many are looked at meanwhile.
         """
         waiting = iter(samples)
-        under_way: deque[tuple[list[Opened | Enrollment], Answer]] = deque()
-        while part := list(islice(waiting, batch)):
-            opened = [self._open(subject, source) for subject, source in part]
-            new = [one.picture for one in opened if isinstance(one, Opened)]
-            under_way.append((opened, self._looker.look(new) if new else list))
-            if len(under_way) > self._looker.ahead:
-                yield from self._finish(*under_way.popleft())
-        while under_way:
-            yield from self._finish(*under_way.popleft())
+        parts = iter(lambda: list(islice(waiting, batch)), [])
+        for opened, seen in in_order(self._looker, map(self._opened, parts)):
+            yield from self._finish(opened, seen)
 
-    def _finish(self, opened: Sequence[Opened | Enrollment], answer: Answer) -> list[Enrollment]:
+    def _opened(self, part: Sequence[Sample]) -> tuple[list[Opened | Enrollment], list[Picture]]:
+        """A batch that has been read, and the pictures of it that are to be looked at."""
+        opened = [self._open(subject, source) for subject, source in part]
+        return opened, [one.picture for one in opened if isinstance(one, Opened)]
+
+    def _finish(self, opened: Sequence[Opened | Enrollment], answers: Sequence[Seen]) -> list[Enrollment]:
         new = [one for one in opened if isinstance(one, Opened)]
-        seen = list(zip(new, answer(), strict=True))
+        seen = list(zip(new, answers, strict=True))
         found = [(one, what) for one, what in seen if isinstance(what, Portraits)]
         refused = [(one, what) for one, what in seen if isinstance(what, Refused)]
         stored = self._store(found)

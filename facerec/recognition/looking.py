@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,9 +19,12 @@ from typing import Protocol, TypeVar
 from facerec import runtime
 from facerec.errors import BadImage, FacerecError, InvalidInput, ManyFaces, NoFace
 from facerec.faces.pipeline import FacePipeline, Portraits
-from facerec.recognition.choice import choice_named
+from facerec.recognition.choice import at_place, choice_named
 from facerec.recognition.picture import Picture
 from facerec.records import Faces, Image
+
+NOT_FOUND = "face_not_found"
+"""There is no face at the place where one is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Refused:
 
 
 T = TypeVar("T")
+Batch = TypeVar("Batch")
 
 Seen = Portraits | Refused
 """The one face of a picture, or why there is none."""
@@ -52,6 +57,21 @@ class Looker(Protocol):
     def look(self, pictures: Sequence[Picture]) -> Answer: ...
 
     def close(self) -> None: ...
+
+
+def in_order(looker: Looker, batches: Iterable[tuple[Batch, Sequence[Picture]]]) -> Iterator[tuple[Batch, list[Seen]]]:
+    """Batch after batch with what was seen on its pictures: in the order given, others being looked at meanwhile."""
+    under_way: deque[tuple[Batch, Answer]] = deque()
+    for batch, pictures in batches:
+        under_way.append((batch, looker.look(pictures) if pictures else list))
+        if len(under_way) > looker.ahead:
+            yield _fetched(*under_way.popleft())
+    while under_way:
+        yield _fetched(*under_way.popleft())
+
+
+def _fetched(batch: Batch, answer: Answer) -> tuple[Batch, list[Seen]]:
+    return batch, answer()
 
 
 class Here:
@@ -80,6 +100,10 @@ class Here:
         """Nothing to let go of."""
 
     def _meant(self, picture: Picture, pixels: Image, faces: Faces) -> tuple[Image, Faces] | Refused:
+        if picture.place is not None:
+            there = at_place(faces, picture.place)
+            gone = Refused(NOT_FOUND, f"no face is found at the enrolled place of {picture.name}")
+            return (pixels, there) if len(there) else gone
         try:
             return pixels, self._choose(faces, pixels.shape, picture.name)
         except (NoFace, ManyFaces) as error:

@@ -18,11 +18,15 @@ Source = str | os.PathLike[str] | bytes | np.ndarray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A picture that has been read, and perhaps not yet decoded; `digest` is the sha256 of what was read."""
+    """A picture that has been read, and perhaps not yet decoded; `digest` is the sha256 of what was read.
+
+    `place` is where on it the face is that is meant, x1 y1 x2 y2 in pixels; None where a rule chooses.
+    """
 
     name: str
     digest: str
     content: bytes | np.ndarray
+    place: tuple[float, float, float, float] | None = None
 
     def decode(self) -> Image:
         """The pixels, upright RGB uint8 (H, W, 3). Raises BadImage."""

@@ -13,23 +13,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from facerec import images
 from facerec.digest import sha256
 from facerec.errors import BadImage
-from facerec.faces.pipeline import FacePipeline
-from facerec.geometry import iou
-from facerec.records import Faces, Image
+from facerec.faces.pipeline import Portraits
+from facerec.recognition.looking import Looker, Refused, Seen, in_order
+from facerec.recognition.picture import Picture
 
 if TYPE_CHECKING:
     from facerec.gallery.results import FaceDetail
     from facerec.gallery.side_by_side import Lacking
     from facerec.gallery.store import Gallery
 
-EMBEDDED, GONE, CHANGED, NOT_FOUND = "embedded", "picture_gone", "picture_changed", "face_not_found"
-SAME_FACE_IOU = 0.5
-"""As in the gallery: two boxes in one picture that overlap at least so much are one face."""
+EMBEDDED, GONE, CHANGED = "embedded", "picture_gone", "picture_changed"
+"""Outcomes; a picture that is there may also be refused by what looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +46,19 @@ class Album:
     def __init__(self, folder: Path | None = None):
         self.folder = folder
 
-    def find(self, face: FaceDetail) -> bytes | tuple[str, str]:
-        """The picture's bytes, or an outcome and a reason."""
+    def find(self, face: FaceDetail) -> Picture | Refused:
+        """The picture, or why there is none."""
         outcome, reason = GONE, f"{face.source} cannot be read"
         content = _content(Path(face.source))
         if content is not None:
             if sha256(content) == face.image_sha256:
-                return content
+                return _picture(face, content)
             outcome, reason = CHANGED, f"{face.source} is not the picture that was enrolled"
         elsewhere = self._by_digest.get(face.image_sha256) if self.folder else None
         content = _content(elsewhere) if elsewhere else None
         if content is not None and sha256(content) == face.image_sha256:
-            return content
-        return outcome, reason
+            return _picture(face, content)
+        return Refused(outcome, reason)
 
     @cached_property
     def _by_digest(self) -> dict[str, Path]:
@@ -73,46 +70,45 @@ class Album:
 
 
 class Reembedding:
-    """Gives faces a template of the pipeline's encoder."""
+    """Gives faces a template of another encoder, the one that a looker embeds with."""
 
-    def __init__(self, gallery: Gallery, pipeline: FacePipeline, album: Album | None = None):
-        self._gallery, self._pipeline, self._album = gallery, pipeline, album or Album()
+    def __init__(self, gallery: Gallery, encoder: str, looker: Looker, album: Album | None = None):
+        self._gallery, self._encoder, self._looker, self._album = gallery, encoder, looker, album or Album()
 
     def lacking(self) -> Sequence[Lacking]:
         """Faces that are still to be done."""
-        return self._gallery.faces_lacking(self._pipeline.embed.digest)
+        return self._gallery.faces_lacking(self._encoder)
 
     def run(self, faces: Sequence[Lacking], batch: int = 32) -> Iterator[Reembedded]:
         """Do face after face, a batch a transaction; yields what became of each once its batch is stored."""
         waiting = iter(faces)
-        while part := list(islice(waiting, batch)):
-            looked = [self._look(one) for one in part]
-            found = {one.face.id: got for one, got in zip(part, looked, strict=True) if not isinstance(got, Reembedded)}
-            portraits = self._pipeline.describe(list(found.values()))
-            rows = {key: one.embeddings[0] for key, one in zip(found, portraits, strict=True)}
-            if rows:
-                self._gallery.add_templates(self._pipeline.embed.digest, rows)
-            for one, got in zip(part, looked, strict=True):
-                yield got if isinstance(got, Reembedded) else _outcome(one, EMBEDDED)
+        parts = iter(lambda: list(islice(waiting, batch)), [])
+        for opened, seen in in_order(self._looker, map(self._opened, parts)):
+            yield from self._finish(opened, seen)
 
-    def _look(self, one: Lacking) -> tuple[Image, Faces] | Reembedded:
-        found = self._album.find(one.face)
-        if isinstance(found, tuple):
-            return _outcome(one, *found)
-        try:
-            pixels = images.decode(found, name=one.face.source)
-        except BadImage as error:
-            return _outcome(one, error.code, str(error))
-        faces = self._pipeline.detect(pixels)
-        overlap = iou(faces.boxes, np.array([one.face.box], np.float32)).max(axis=1, initial=0.0)
-        if not len(faces) or overlap.max() < SAME_FACE_IOU:
-            return _outcome(one, NOT_FOUND, f"no face is found at the enrolled place of {one.face.source}")
-        best = int(overlap.argmax())
-        return pixels, faces[best : best + 1]
+    def _opened(self, part: Sequence[Lacking]) -> tuple[list[tuple[Lacking, Picture | Refused]], list[Picture]]:
+        """A batch with its pictures, or why there is none, and those that are to be looked at."""
+        opened = [(one, self._album.find(one.face)) for one in part]
+        return opened, [picture for _, picture in opened if isinstance(picture, Picture)]
+
+    def _finish(self, opened: Sequence[tuple[Lacking, Picture | Refused]], seen: Sequence[Seen]) -> list[Reembedded]:
+        answers = iter(seen)
+        done = [(one, what if isinstance(what, Refused) else next(answers)) for one, what in opened]
+        rows = {one.face.id: what.embeddings[0] for one, what in done if isinstance(what, Portraits)}
+        if rows:
+            self._gallery.add_templates(self._encoder, rows)
+        return [_became(one, what) for one, what in done]
 
 
-def _outcome(one: Lacking, outcome: str, reason: str = "") -> Reembedded:
+def _became(one: Lacking, what: Seen) -> Reembedded:
+    outcome, reason = (what.code, what.reason) if isinstance(what, Refused) else (EMBEDDED, "")
     return Reembedded(one.subject, one.face.source, one.face.id, outcome, reason)
+
+
+def _picture(face: FaceDetail, content: bytes) -> Picture:
+    """What is to be looked at: the face at the place that was enrolled, and no other."""
+    x1, y1, x2, y2 = face.box
+    return Picture(face.source, face.image_sha256, content, (x1, y1, x2, y2))
 
 
 def _content(path: Path) -> bytes | None:

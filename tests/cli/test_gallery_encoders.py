@@ -41,7 +41,7 @@ def other(tmp_path):
     return folder
 
 
-def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, photos):
+def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, photos, tmp_path):
     assert facerec("precompute", people, "--manifest", people / "made.jsonl").status == 0
     assert facerec("gallery", "manifest", people / "made.jsonl", "--compare").status == 0
     assert "gallery migrate --to" in facerec("gallery", "switch", "--to", other).err
@@ -49,7 +49,7 @@ def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, pho
     first = facerec("gallery", "migrate", "--to", other, "--json")
     assert first.status == 2 and [one["outcome"] for one in first.answers] == ["embedded", "picture_gone", "incomplete"]
     assert first.answers[-1]["left"] == {"picture_gone": 1}
-    second = facerec("gallery", "migrate", "--to", other, "--pictures", people, "--json")
+    second = facerec("gallery", "migrate", "--to", other, "--pictures", people, "--workers", 2, "--json")
     assert second.status == 0 and [one["outcome"] for one in second.answers] == ["embedded", "migrated"]
     assert second.answers[-1]["probes"] == 2 and second.answers[-1]["changes"] == []
     digests = [facerec("identify", photos.portrait, "--json").answers[0]["encoder"]]
@@ -59,6 +59,8 @@ def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, pho
         assert facerec("gallery", "stats", "--json").answers[0]["encoder"] == digests[-1]
     assert digests[0] == digests[2] != digests[1]
     assert digests[1] == second.answers[-1]["encoder"]
+    old, new = (open_gallery(tmp_path / "gallery.db").embeddings(digest) for digest in digests[:2])
+    assert old.rows.tobytes() == new.rows.tobytes() and len(old) == 2  # in whatever process, alone or together
     assert facerec("gallery", "index", "nonsense").status == 2  # two templates are too few to measure on
     assert facerec("gallery", "index", "--json").answers == [{"outcome": "index", "index": "exact", "schema": 1}]
     assert "could not parse" in facerec("identify", photos.portrait, "--index", "nonsense").err

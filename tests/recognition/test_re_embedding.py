@@ -1,7 +1,9 @@
 """F32: templates of two encoders side by side, made from the pictures, whatever became of those meanwhile."""
 
 import os
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from facerec import failpoint
@@ -10,9 +12,10 @@ from facerec.gallery import open_gallery
 from facerec.gallery.searcher import Searcher
 from facerec.recognition import Recognizer
 from facerec.recognition.changed_decisions import Side, compare_encoders
+from facerec.recognition.looking import Here
 from facerec.recognition.re_embedding import Album, Reembedding
 from facerec.records import unit
-from tests.fakes import ANNA, BERT, CARL, ENCODER, Embed, folder_of, pipeline, points, save_picture
+from tests.fakes import ANNA, BERT, CARL, ENCODER, Embed, folder_of, look, pipeline, points, save_picture
 from tests.gallery.invariants import must_hold
 
 OTHER = "f" * 64
@@ -33,7 +36,7 @@ def gallery(tmp_path, album):
 
 
 def work(gallery, folder=None):
-    return Reembedding(gallery, pipeline(Embed(OTHER)), Album(folder))
+    return Reembedding(gallery, OTHER, Here(pipeline(Embed(OTHER)), "only"), Album(folder))
 
 
 def outcomes(gallery, folder=None):
@@ -72,6 +75,37 @@ def test_of_several_faces_the_one_at_the_enrolled_place_is_embedded(gallery, tmp
     gallery.enroll([Template("Anna", str(both), read_picture(both).digest, box, {}, ENCODER, row)])
     assert outcomes(gallery)["Anna"] == "embedded"
     assert gallery.embeddings(OTHER, "Anna").rows.tobytes() == row.tobytes()
+
+
+def test_a_face_that_is_not_found_at_its_place_any_more_is_said(gallery, album):
+    class Elsewhere:
+        """Finds every face a little too far to the right."""
+
+        def detect_all(self, images):
+            return [replace(faces, boxes=faces.boxes + np.float32([60, 0, 60, 0])) for faces in look.detect_all(images)]
+
+    looker = Here(replace(pipeline(Embed(OTHER)), detect=Elsewhere()), "only")
+    doing = Reembedding(gallery, OTHER, looker)
+    (anna, *_) = doing.run(doing.lacking())
+    assert anna.outcome == "face_not_found" and anna.reason.endswith(f"enrolled place of {album / 'Anna' / '1.png'}")
+    assert gallery.embeddings(OTHER).missing == 3
+
+
+def test_batches_are_stored_in_order_while_others_are_looked_at(gallery):
+    here, stored = Here(pipeline(Embed(OTHER)), "only"), []
+
+    class Ahead:
+        """Says when it is asked how many templates are stored by then."""
+
+        ahead = 1
+
+        def look(self, pictures):
+            stored.append(len(gallery.embeddings(OTHER)))
+            return here.look(pictures)
+
+    doing = Reembedding(gallery, OTHER, Ahead())
+    assert [one.subject for one in doing.run(doing.lacking(), batch=1)] == ["Anna", "Bert", "Carl"]
+    assert stored == [0, 0, 1] and gallery.embeddings(OTHER).missing == 0
 
 
 def both_pixels(path):
@@ -123,8 +157,6 @@ def test_what_is_no_embedding_is_refused(gallery):
 
 def test_which_decisions_change_by_hand(gallery, tmp_path):
     """Two pictures of Anna are alike for the old encoder only, two of Bert for the new one only."""
-    import numpy as np
-
     from tests.gallery.conftest import template_of
 
     opened = open_gallery(tmp_path / "changes.db")

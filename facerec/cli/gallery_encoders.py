@@ -15,6 +15,7 @@ from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
     from facerec.faces.encoder import Card
+    from facerec.gallery.elsewhere import Elsewhere
     from facerec.gallery.measured import Measured
     from facerec.gallery.store import Gallery
     from facerec.recognition.changed_decisions import Change, Comparison
@@ -148,7 +149,7 @@ def switch(encoder: str | None, back: bool, incomplete: bool, gallery: str | Non
 
 
 @click.command()
-@click.argument("kind", required=False, metavar="[auto|exact|FACTORY]")
+@click.argument("kind", required=False, metavar="[auto|exact|FACTORY|server|milvus:URI]")
 @click.option("--least-recall", type=click.FloatRange(0, 1, min_open=True), default=0.99, show_default=True,
               help="auto: share of searches whose best must be found.")  # fmt: skip
 @options.gallery
@@ -164,13 +165,17 @@ def index(
       facerec gallery index                            what is in use
       facerec gallery index auto                       measure what there is, and choose
       facerec gallery index "IVF1024,Flat;nprobe=16"   measure this one, and choose it
+      facerec gallery index server                     let PostgreSQL search; also server-exact
+      facerec gallery index milvus:URI#HNSW            let Milvus search; without a kind it compares everything
 
     Measured on the gallery's own templates: recall@1 against exact search, and how many people more are missed (FNIR).
     What is chosen is built, and kept beside the gallery if that takes a second or more.
     """
+    from facerec.gallery.elsewhere import elsewhere_named
     from facerec.gallery.fusion import COMBINED
     from facerec.gallery.kinds import EXACT, SETTING, index_builder
     from facerec.gallery.measured import candidates, chosen, measure, trial
+    from facerec.gallery.milvus_kinds import MILVUS, to_be_kept
     from facerec.gallery.searcher import Searcher
 
     opened = options.existing_gallery(gallery)
@@ -180,7 +185,12 @@ def index(
         used = opened.setting(SETTING) or EXACT
         say(as_json, used, {"outcome": "index", "index": used})
         return FOUND
+    kind = to_be_kept(kind) if kind.startswith(MILVUS) else kind
+    elsewhere = elsewhere_named(kind)
     digest, threshold = searched_with(opened, encoder)
+    if elsewhere:
+        choose_elsewhere(opened, kind, elsewhere, digest, threshold, as_json)
+        return FOUND
     on = trial(opened.load(digest), threshold, COMBINED[templates])
     specs = candidates(len(on.searched)) if kind == "auto" else (kind,)
     found: list[Measured] = []
@@ -198,6 +208,24 @@ def index(
             progress(1, 1)
     say(as_json, f"in use from now on: {used}", {"outcome": "index", "index": used})
     return FOUND
+
+
+def choose_elsewhere(
+    opened: Gallery, kind: str, elsewhere: Elsewhere, digest: str, threshold: float, as_json: bool
+) -> None:
+    """Search there from now on, once a search has shown that it works; measured where there is something to measure."""
+    from facerec.gallery.kinds import SETTING
+    from facerec.gallery.measured_elsewhere import LEAST, measure_elsewhere
+
+    with Counter("measuring") as progress:
+        found = measure_elsewhere(opened, digest, elsewhere, kind, threshold, progress=progress)
+    opened.save_setting(SETTING, kind)
+    lines = [f"in use from now on: {kind}", "where people are searched for: say --templates each"]
+    if found:
+        say(as_json, index_in_words(found), {"outcome": "measured", **asdict(found), "times": found.times_as_fast})
+    else:
+        lines.insert(0, f"it answers; not measured: that takes a gallery of {LEAST} templates and more")
+    say(as_json, "\n".join(lines), {"outcome": "index", "index": kind})
 
 
 def searched_with(opened: Gallery, encoder: str | None) -> tuple[str, float]:

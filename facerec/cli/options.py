@@ -37,10 +37,10 @@ templates = click.option(
     help="Where a subject has several pictures: compare with all as one, or with each, and the most similar counts.",
 )  # fmt: skip
 index = click.option(
-    "--index", metavar="exact|half|FACTORY|server|milvus:URI",
+    "--index", metavar="exact|half|FACTORY|server|milvus:URI[#KIND]",
     help="How everybody is searched: without approximation, by a name of faiss's, such as HNSW32 or "
-    "'IVF1024,Flat;nprobe=16', or outside of this process: docs/scaling.md.  [default: what `facerec gallery index` "
-    "chose, else exact]",
+    "'IVF1024,Flat;nprobe=16', or outside of this process: by PostgreSQL, or by Milvus and its index FLAT, HNSW, "
+    "IVF_FLAT or IVF_SQ8: docs/scaling.md.  [default: what `facerec gallery index` chose, else exact]",
 )  # fmt: skip
 device = click.option(
     "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,

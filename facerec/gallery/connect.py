@@ -89,8 +89,15 @@ def locate(where: str | Path) -> Path | URL:
 
 
 def shown(place: Path | URL) -> str:
-    """The place in words that may be printed: a URL without its password."""
-    return str(place) if isinstance(place, Path) else place.render_as_string(hide_password=True)
+    """The place in words that may be printed: a URL without its passwords, of which libpq knows some behind the `?`.
+
+    >>> shown(make_url("postgresql://anna:secret@db.example/faces?sslpassword=other"))
+    'postgresql://anna:***@db.example/faces?sslpassword=***'
+    """
+    if isinstance(place, Path):
+        return str(place)
+    hidden = {key: "***" for key in place.query if "password" in key.lower()}
+    return place.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def engine_at(place: Path | URL, foreign_keys: bool = True) -> Engine:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from facerec.errors import EncoderMismatch, InvalidInput
-from facerec.gallery.milvus_kinds import MILVUS, credentials, milvus_place
+from facerec.gallery.milvus_kinds import MILVUS, milvus_place
 from facerec.records import Candidates, Float32, Int64
 
 if TYPE_CHECKING:
@@ -122,15 +122,6 @@ def elsewhere_named(name: str) -> Elsewhere | None:
     if name not in found and "://" in name:  # never said back: it may hold a password
         raise InvalidInput("only an index in Milvus has a URL, and its name begins with milvus: in small letters")
     return found[name]() if name in found else None
-
-
-def require_no_password(name: str) -> None:
-    """Raise InvalidInput for the name of an index that must not be stored, for a password would get into backups."""
-    if credentials(name):
-        raise InvalidInput(
-            "a password is not stored in a gallery, for it would get into backups: name the Milvus without it, and put "
-            "user:password into FACEREC_MILVUS_TOKEN"
-        )
 
 
 def require_each(templates: str) -> None:

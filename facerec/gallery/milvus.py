@@ -355,4 +355,4 @@ def reason(error: Exception, uri: str) -> str:
     words = shown(str(getattr(error, "message", "") or error).strip().split("\n")[0])
     for secret in [*credentials(uri), *([milvus_token()] if milvus_token() else [])]:
         words = words.replace(secret, "***")
-    return f"does not do as it is asked: {words[:200]}"
+    return f"cannot be used: {words[:200]}"

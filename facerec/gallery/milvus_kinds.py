@@ -7,6 +7,7 @@ people missed. Others are refused here, for the embedded form takes any word and
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -58,7 +59,21 @@ def milvus_place(name: str) -> Place:
         raise InvalidInput(f"Milvus has no index {kind!r} here; known: {', '.join(KINDS)}: milvus:URI#HNSW")
     if "://" not in uri and not uri.endswith(".db"):
         raise InvalidInput("Milvus is a file that ends in .db, or a URI: milvus:faces.db, milvus:http://HOST:19530")
-    return Place(uri, kind)
+    return Place(uri if "://" in uri else str(Path(uri).expanduser().absolute()), kind)
+
+
+def to_be_kept(name: str) -> str:
+    """`milvus:URI#KIND` as a gallery keeps it: a file by its whole path.
+
+    Raises InvalidInput where it holds a password, which would get into backups.
+    """
+    if credentials(name):
+        raise InvalidInput(
+            "a password is not stored in a gallery, for it would get into backups: name the Milvus without it, and put "
+            "user:password into FACEREC_MILVUS_TOKEN"
+        )
+    place = milvus_place(name)
+    return f"{MILVUS}{place.uri}#{place.kind}"
 
 
 def credentials(uri: str) -> list[str]:

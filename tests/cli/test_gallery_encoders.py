@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import onnx
 import pytest
 
@@ -13,6 +14,7 @@ from facerec.gallery.fusion import fused
 from facerec.gallery.kinds import index_builder
 from facerec.gallery.searcher import Searcher
 from facerec.recognition.encoder_in_use import switch_to
+from facerec.records import Candidates
 from tests.gallery.conftest import template_of
 
 
@@ -104,3 +106,31 @@ def test_the_index_that_is_chosen_is_there_for_the_next_command(facerec, tmp_pat
 def test_what_is_not_said_right_is_a_usage_error(facerec, words):
     ran = facerec(*words)
     assert ran.status == 2 and "Usage:" in ran.err
+
+
+def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos, tmp_path, monkeypatch):
+    """Chosen once a search has shown that it works; nothing is measured on one template, and that is said."""
+    assert facerec("enroll", "Ada", photos.portrait).status == 0
+    assert "only a gallery on PostgreSQL" in facerec("gallery", "index", "server").err
+    monkeypatch.setattr("facerec.gallery.elsewhere.InTheServer.search", lambda self, gallery, encoder, probes, k: (
+        Candidates(np.ones((len(probes), 1), np.int64), np.ones((len(probes), 1), np.float32))
+    ))  # fmt: skip
+    ran = facerec("gallery", "index", "server-exact")
+    assert ran.status == 0 and "not measured" in ran.out and "--templates each" in ran.out
+    assert facerec("gallery", "index", "--json").answers[0]["index"] == "server-exact"
+    assert "--templates each" in facerec("identify", photos.take).err
+    assert "Ada" in facerec("identify", photos.take, "--templates", "each").out
+
+
+@pytest.mark.parametrize("name", ["milvus:http://anna:secret@127.0.0.1:1", "Milvus:http://anna:secret@127.0.0.1:1"])
+def test_no_command_stores_or_prints_the_password_of_a_milvus(facerec, photos, name, tmp_path):
+    assert facerec("enroll", "Ada", photos.portrait).status == 0
+    for words in (
+        ("gallery", "index", name),
+        ("gallery", "index", name, "--json"),
+        ("identify", photos.take, "--index", name),
+    ):
+        ran = facerec(*words)
+        assert ran.status == 2 and "secret" not in ran.out + ran.err
+    assert facerec("gallery", "index").out == "exact\n"
+    assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.glob("gallery.db*"))

@@ -6,9 +6,11 @@ import pytest
 from facerec.errors import InvalidInput
 from facerec.gallery import measured
 from facerec.gallery.fusion import fused
+from facerec.gallery.index import ExactIndex
 from facerec.gallery.measured import Measured, candidates, chosen, measure, trial
+from facerec.gallery.measured_elsewhere import measure_elsewhere
 from facerec.gallery.results import State, StoredEmbeddings
-from facerec.records import DIM, unit
+from facerec.records import DIM, Candidates, unit
 
 
 def stored(subjects: int, each: int, spread: float = 0.05) -> StoredEmbeddings:
@@ -67,3 +69,38 @@ def test_small_galleries_are_searched_exactly_and_large_ones_build_no_graph():
     assert candidates(10_000) == ()
     assert any(spec.startswith("HNSW") for spec in candidates(100_000))
     assert not any(spec.startswith("HNSW") for spec in candidates(10**6))
+
+
+def test_elsewhere_is_measured_on_templates_that_stay_where_they_are(gallery, make, encoder):
+    """By an index that never finds the best: its recall and what it misses are known."""
+    gallery.enroll([make(f"Person {number % 10}", number) for number in range(9)])
+    asked = []
+
+    class Here:
+        def __init__(self, passed_over):
+            self.passed_over = passed_over
+
+        def search(self, gallery, encoder, probes, k):
+            asked.append(len(probes))
+            stored = gallery.embeddings(encoder)
+            found = ExactIndex(stored.template_ids, stored.rows).search(probes, k + self.passed_over)
+            keep = [0, *range(1 + self.passed_over, found.ids.shape[1])]
+            return Candidates(found.ids[:, keep], found.similarities[:, keep])
+
+    assert measure_elsewhere(gallery, encoder, Here(0), "a name", 0.5) is None and asked == [1]
+    gallery.enroll([make(f"Person {number % 10}", number) for number in range(9, 30)])
+    right = measure_elsewhere(gallery, encoder, Here(0), "a name", -1)
+    assert (right.recall, right.probes, right.templates, right.mated) == (1, 30, 30, 30)
+    assert right.fnir == right.fnir_exact == fnir_by_hand(gallery, encoder, 0)
+    wrong = measure_elsewhere(gallery, encoder, Here(1), "a name", -1)
+    assert wrong.recall == 0 and wrong.fnir == fnir_by_hand(gallery, encoder, 1) and wrong.fnir_exact == right.fnir
+    assert measure_elsewhere(gallery, encoder, Here(0), "a name", 1, count=20).fnir == 1
+
+
+def fnir_by_hand(gallery, encoder, passed_over) -> float:
+    """The share of templates whose most similar other, after so many are passed over, is of somebody else."""
+    stored = gallery.embeddings(encoder)
+    alike = stored.rows @ stored.rows.T
+    np.fill_diagonal(alike, -2)
+    best = np.argsort(-alike, axis=1)[:, passed_over]
+    return float((stored.subject_ids[best] != stored.subject_ids).mean())

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +14,10 @@ import pytest
 
 from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import milvus as module
-from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named, require_no_password
+from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named
 from facerec.gallery.index import ExactIndex
 from facerec.gallery.milvus import NOWHERE, Milvus, collections_of
-from facerec.gallery.milvus_kinds import KINDS
+from facerec.gallery.milvus_kinds import KINDS, to_be_kept
 from facerec.gallery.searcher import Searcher
 from tests.gallery.conftest import ENCODER, template_of
 
@@ -299,11 +300,12 @@ def test_a_mistyped_index_is_not_said_back(name):
 
 def test_passwords_come_from_the_environment_and_are_never_stored(gallery, monkeypatch):
     pymilvus = pytest.importorskip("pymilvus", reason=WITHOUT)
-    require_no_password("milvus:http://milvus.example:19530#HNSW")
-    require_no_password("milvus:/home/a@b/faces.db")
+    assert to_be_kept("milvus:http://milvus.example:19530#hnsw") == "milvus:http://milvus.example:19530#HNSW"
+    assert to_be_kept("milvus:/home/a@b/faces.db") == "milvus:/home/a@b/faces.db#FLAT"
+    assert to_be_kept("milvus:faces.db") == f"milvus:{Path.cwd()}/faces.db#FLAT"
     for name in ("milvus:http://anna:secret@milvus.example", "milvus:https://key@milvus.example#HNSW"):
         with pytest.raises(InvalidInput, match="FACEREC_MILVUS_TOKEN"):
-            require_no_password(name)
+            to_be_kept(name)
     given = []
 
     def refuse(*_, **__):

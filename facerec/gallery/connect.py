@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import cast
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -112,12 +113,27 @@ def engine_at(place: Path | URL, foreign_keys: bool = True) -> Engine:
         event.listen(engine, "begin", begin)
         return engine
     try:
-        return create_engine(place, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(place, pool_pre_ping=True, hide_parameters=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise MissingPart(
             f"{shown(place)} needs a driver that is not installed ({error}): for PostgreSQL, "
             "pip install 'facerec[postgres]'"
         ) from error
+    POOLED.add(engine)
+    return engine
+
+
+POOLED: WeakSet[Engine] = WeakSet()
+"""Engines of servers, which keep connections: what a fork inherits of them is its parent's."""
+
+
+def let_go_in_a_fork() -> None:
+    for engine in POOLED:
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=let_go_in_a_fork)
 
 
 def connect_file(path: Path, foreign_keys: bool = True) -> sqlite3.Connection:

@@ -1,4 +1,5 @@
-"""The tests of the store, of mending, exchange and searching once more, on PostgreSQL; and what only servers have."""
+"""The tests of the store, of mending, exchange, searching and many processes once more, on PostgreSQL; and what only
+servers have."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ from alembic.config import Config
 from facerec.errors import GalleryUnusable, MissingPart
 from facerec.gallery import open_gallery, schema, store
 from facerec.gallery.again import TRIES, Interrupted
-from tests.gallery import test_exchange, test_fusion, test_mending, test_searcher, test_store
+from tests.gallery import (
+    test_exchange,
+    test_fusion,
+    test_many_processes,
+    test_mending,
+    test_searcher,
+    test_store,
+)
 from tests.gallery.invariants import must_hold, must_hold_on_server
 
 
@@ -23,8 +31,19 @@ def gallery(served):
     return served
 
 
-another, exported, people = test_exchange.another, test_exchange.exported, test_exchange.people
+exported, people, family = test_exchange.exported, test_exchange.people, test_mending.family
 """Fixtures of tests that are run again."""
+
+GALLERIES = {"gallery", "another", "exported", "family"}
+"""Fixtures that are a gallery on the server, or come out of one."""
+
+
+@pytest.fixture
+def another(server):
+    with server.fresh("blank") as url:
+        opened = open_gallery(url, create=False)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
@@ -35,12 +54,13 @@ def holds():
 def runs_anywhere(test: object) -> bool:
     """Does it ask for a gallery, and not for the file that it lies in?"""
     asked = inspect.signature(test).parameters if inspect.isfunction(test) else {}
-    return "gallery" in asked and not {"path", "snapshots_always"} & set(asked)
+    return bool(GALLERIES & set(asked)) and not {"path", "snapshots_always"} & set(asked)
 
 
+MODULES = (test_store, test_mending, test_exchange, test_searcher, test_fusion, test_many_processes)
 AGAIN = {
     name: test
-    for module in (test_store, test_mending, test_exchange, test_searcher, test_fusion)
+    for module in MODULES
     for name, test in vars(module).items()
     if name.startswith("test_") and runs_anywhere(test)
 }
@@ -48,7 +68,7 @@ globals().update(AGAIN)
 
 
 def test_there_are_tests_to_run_again():
-    assert len(AGAIN) >= 35
+    assert len(AGAIN) >= 68
 
 
 def end_every_connection(server, gallery) -> None:

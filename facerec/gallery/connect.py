@@ -10,6 +10,7 @@ costs half a millisecond, no connection ever crosses a thread or a fork, and the
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sqlite3
@@ -37,6 +38,12 @@ WAIT_AS_BEFORE = f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS}"
 
 ASKED_AGAIN = 0.002, 0.012
 """Seconds between two tries to be the one who writes."""
+
+TELLING_NOTHING = {"hide_parameters": True, "logging_name": "facerec"}
+"""How an engine is made: what it logs and what its errors say holds no name and no embedding."""
+
+logging.getLogger("sqlalchemy.engine.Engine.facerec").setLevel(logging.WARNING)
+# at DEBUG sqlalchemy logs every row that it reads, whatever hide_parameters says
 
 READ_AND_WRITE, READ_ONLY, IMMUTABLE = "mode=rw", "mode=ro", "mode=ro&immutable=1"
 
@@ -109,11 +116,11 @@ def engine_at(place: Path | URL, foreign_keys: bool = True) -> Engine:
     """
     if isinstance(place, Path):
         connect = partial(connect_file, place, foreign_keys)
-        engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+        engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, **TELLING_NOTHING)
         event.listen(engine, "begin", begin)
         return engine
     try:
-        engine = create_engine(place, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(place, pool_pre_ping=True, **TELLING_NOTHING)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise MissingPart(
             f"{shown(place)} needs a driver that is not installed ({error}): for PostgreSQL, "

@@ -23,6 +23,7 @@ from facerec.gallery import erasure, integrity
 from facerec.gallery.beside import Beside
 from facerec.gallery.connect import (
     BUSY_SECONDS,
+    TELLING_NOTHING,
     begin,
     connect_file,
     create_file,
@@ -151,7 +152,7 @@ def _sound(engine: Engine, name: Path) -> Copied:
 
 def _engine_of(connection: sqlite3.Connection) -> Engine:
     """An engine over one connection that is open already."""
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, **TELLING_NOTHING)
     event.listen(engine, "begin", begin)
     return engine
 

@@ -20,6 +20,7 @@ from facerec.errors import GalleryUnusable
 from facerec.gallery import connect, open_gallery
 from facerec.gallery.codec import to_bytes
 from facerec.gallery.connect import connect_file, engine_at, reading
+from facerec.gallery.copies import backup, restore
 from facerec.gallery.results import Refusal
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.snapshots import Snapshots
@@ -268,6 +269,20 @@ def test_f47_a_folder_whose_enrolment_was_killed_is_gone_on_with(path, tmp_path,
     assert {(summary.faces, summary.templates) for summary in gallery.subjects()} == {(1, 1)}
     assert len(gallery.subjects()) == 10 and gallery.problems() == []
     assert set(enroll()) == {"already_enrolled", "no_face"}
+
+
+def test_no_row_is_in_a_log_however_loud_it_is(gallery, path, make, encoder, caplog):
+    """At DEBUG sqlalchemy logs each row that it reads."""
+    caplog.set_level("DEBUG", "sqlalchemy")
+    template = replace(make("Marker Name", 1), source="picture of a marker.jpg")
+    opened = open_gallery(path)
+    opened.enroll([template])
+    opened.load(encoder)
+    opened.show("Marker Name")
+    backup(path, path.with_name("backup"))
+    restore(path.with_name("backup"), path)
+    for needle in ("Marker", "marker.jpg", template.image_sha256, repr(to_bytes(template.embedding))[2:20]):
+        assert needle not in caplog.text
 
 
 def test_no_name_path_or_embedding_is_in_a_log(gallery, path, make, encoder, snapshots_always, caplog):

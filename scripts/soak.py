@@ -136,6 +136,7 @@ def brute_force(path: Path, probes: np.ndarray) -> list[str]:
 
 def damaged_files(folder: Path, count: int, seed: int, build: Build, what: str) -> Figures:
     """So many damaged snapshots, each beside a gallery that is searched: by `Factory`, those of its index."""
+    logging.disable(logging.WARNING)  # each damaged file would be a line
     started, rng, path = time.monotonic(), random.Random(seed), folder / f"{what}.db"
     gallery = open_gallery(path)
     gallery.enroll([template(f"subject {number // 2}", number) for number in range(40)])
@@ -222,7 +223,6 @@ def main() -> int:
     options = asked()
     snapshots.WORTH_FROM = 1  # even the smallest gallery has snapshots here
     keeping.WORTH_SECONDS = 0
-    logging.disable(logging.WARNING)  # each damaged file would be a line
     with tempfile.TemporaryDirectory(prefix="facerec-soak-") as name:
         folder = Path(name)
         figures = {

@@ -5,7 +5,7 @@ V2  every acknowledged write is there exactly once, and nothing is there by half
 V3  what is searched is what is stored, bit for bit
 V4  the best answer to a stored probe is that of brute force
 V5  the next commands work with no manual step
-V6  no temporary file is left (logs are looked at by the tests themselves)
+V6  no temporary file is left; no key and no template is said or lies where it does not belong, nobody is in the log
 """
 
 from __future__ import annotations
@@ -27,19 +27,23 @@ from facerec.gallery.keys import find_keys
 from facerec.gallery.searcher import Searcher
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Template, unit
+from tests.gallery.secrecy import nothing_lies_about, nothing_was_said
 
 MAY_LIE_THERE = re.compile(r"|-wal|-shm|\.erased|\.[0-9a-f]{16}\.snapshot|\.damaged-\w+(-wal|-shm)?").fullmatch
 """What a gallery's file name may be followed by."""
 
 
 class Stored(NamedTuple):
-    """One template as SQL has it."""
+    """One template as SQL has it; the embedding in plain, and how it lies."""
 
     id: int
     subject_id: int
     name: str
     encoder: str
     embedding: bytes
+    source: str
+    image_sha256: str
+    is_sealed: bool
 
 
 def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
@@ -52,10 +56,15 @@ def must_hold(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
     next_command_works(path, stored)
     left = leftovers(path)
     assert left == [], left
+    keeps_secrets(stored)
+    nothing_lies_about(path, [one.embedding for one in stored], any(one.is_sealed for one in stored))
 
 
 def must_hold_on_server(gallery: Gallery, acknowledged: Iterable[Template]) -> None:
-    """Fail unless V2 to V4 hold of a gallery on a server, and V5 in place; V1 and V6 are the server's."""
+    """Fail unless V2 to V4 hold of a gallery on a server, V5 in place, and V6 of what was said.
+
+    V1 and the files are the server's.
+    """
     import psycopg
 
     url = gallery.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -63,6 +72,7 @@ def must_hold_on_server(gallery: Gallery, acknowledged: Iterable[Template]) -> N
         stored = whole_and_once(connection, acknowledged)
     is_searched_as_stored(gallery, stored)
     next_command_works_here(gallery, stored)
+    keeps_secrets(stored)
 
 
 def is_searched_as_stored(gallery: Gallery, stored: Sequence[Stored]) -> None:
@@ -91,11 +101,14 @@ def whole_and_once(connection: Any, acknowledged: Iterable[Template]) -> list[St
     )
     assert [row for half in halves for row in connection.execute(half).fetchall()] == []
     rows = connection.execute(
-        "SELECT template.id, subject_id, name, encoder, embedding, sealed, face_id, key_id FROM template "
-        "JOIN face ON face_id = face.id JOIN subject ON subject_id = subject.id ORDER BY template.id"
+        "SELECT template.id, subject_id, name, encoder, embedding, sealed, face_id, key_id, source, image_sha256 "
+        "FROM template JOIN face ON face_id = face.id JOIN subject ON subject_id = subject.id ORDER BY template.id"
     ).fetchall()
     (database,) = connection.execute("SELECT database FROM meta").fetchone()
-    stored = [Stored(*row[:4], in_bytes(row[4]) if row[4] else unsealed(database, row)) for row in rows]
+    stored = [
+        Stored(*row[:4], in_bytes(row[4]) if row[4] else unsealed(database, row), *row[8:], row[4] is None)
+        for row in rows
+    ]
     there = Counter((one.name, one.encoder, one.embedding) for one in stored)
     for template in acknowledged:
         meant = (template.subject, template.encoder, template.embedding.astype("<f4").tobytes())
@@ -112,7 +125,7 @@ def unsealed(database: str, row: tuple[Any, ...]) -> bytes:
     """What lies encrypted in a row, by the layout that docs/gallery.md tells."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    _, subject_id, _, encoder, _, sealed, face_id, key_id = row
+    _, subject_id, _, encoder, _, sealed, face_id, key_id, *_ = row
     bound_to = f"facerec template.embedding 1|{database}|{subject_id}|{face_id}|{encoder}"
     secret = find_keys().keys[key_id].secret
     return AESGCM(secret).decrypt(sealed[:12], sealed[12:], bound_to.encode())
@@ -158,6 +171,12 @@ def next_command_works_here(gallery: Gallery, stored: Sequence[Stored]) -> None:
     gallery.remove("Newcomer")
     left = {name for row in Searcher(gallery, encoder).search(embedding[None], 1000) for name, _ in row}
     assert left == {one.name for one in stored if one.encoder == encoder}
+
+
+def keeps_secrets(stored: Sequence[Stored]) -> None:
+    """V6, of what was said."""
+    people = {word for one in stored for word in (one.name, one.source, one.image_sha256)}
+    nothing_was_said([one.embedding for one in stored], people)
 
 
 def leftovers(path: Path) -> list[str]:

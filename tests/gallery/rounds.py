@@ -6,6 +6,7 @@ import fcntl
 import os
 import random
 import signal
+import tempfile
 import termios
 import time
 from array import array
@@ -22,6 +23,7 @@ from facerec.gallery.store import Gallery
 from facerec.records import Template
 from tests.gallery.invariants import must_hold
 from tests.gallery.lives import APPROXIMATE
+from tests.gallery.secrecy import hearing
 
 WRITERS, READERS = 2, 2
 BEGIN_WITHIN = 20.0
@@ -64,6 +66,10 @@ class Rounds:
         Raises AssertionError.
         """
         faiss_library()  # each child would import it anew
+        with tempfile.TemporaryDirectory() as folder, hearing(Path(folder)):
+            self._run(longest)
+
+    def _run(self, longest: float) -> None:
         writers = [Child.start(self._write, number) for number in range(WRITERS)]
         readers = [Child.start(self._read, number) for number in range(READERS)]
         deadline = time.monotonic() + BEGIN_WITHIN

@@ -225,12 +225,15 @@ def as_one_who_may_only_read(path: Path, encoder: str) -> tuple[list[str], int, 
 
 
 @pytest.mark.parametrize("modes", [(0o555, 0o444), (0o777, 0o444), (0o555, 0o644)], ids=["both", "file", "folder"])
-def test_f13_a_gallery_that_cannot_be_written_can_be_read(public_folder, make, encoder, child, modes):
+def test_f13_a_gallery_that_cannot_be_written_can_be_read(public_folder, make, encoder, child, modes, holds):
     path = public_folder / "gallery.db"
     open_gallery(path).enroll([make("Anna", 1), make("Anna", 2)])
     path.chmod(modes[1])
     public_folder.chmod(modes[0])
     assert child(lambda: as_one_who_may_only_read(path, encoder)) == (0, "(['Anna'], 2, [])")
+    public_folder.chmod(0o700)
+    path.chmod(0o600)
+    holds(open_gallery(path), [make("Anna", 1), make("Anna", 2)])
 
 
 def test_a_log_that_lies_beside_a_read_only_gallery_is_never_overlooked(public_folder, make, encoder, child):

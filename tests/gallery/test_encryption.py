@@ -142,7 +142,7 @@ def key_words() -> str:
     return base64.b64encode(find_keys().newest.secret).decode()
 
 
-def test_f46_without_the_key_nothing_opens_and_no_byte_is_touched(sealed, path, make, key_file, monkeypatch):
+def test_f46_without_the_key_nothing_opens_and_no_byte_is_touched(sealed, path, make, key_file, monkeypatch, holds):
     sealed.enroll([make("Anna", 1)])
     right, key_id = key_file.read_text(), find_keys().newest.id
     before = path.read_bytes()
@@ -159,6 +159,7 @@ def test_f46_without_the_key_nothing_opens_and_no_byte_is_touched(sealed, path, 
     monkeypatch.delenv("FACEREC_GALLERY_KEY")
     key_file.write_text(right)
     assert same(open_gallery(path), [make("Anna", 1)])
+    holds(open_gallery(path), [make("Anna", 1)])
 
 
 @pytest.mark.parametrize(

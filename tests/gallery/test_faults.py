@@ -205,7 +205,7 @@ def test_f40_order_goes_by_generation_and_not_by_the_clock(path, make, holds, en
     holds(gallery, [make(f"subject {number}", number) for number in range(1, 5)])
 
 
-def test_f41_without_memory_a_search_fails_and_the_next_one_does_not(gallery, make, encoder, child):
+def test_f41_without_memory_a_search_fails_and_the_next_one_does_not(gallery, make, encoder, child, holds):
     gallery.enroll([make("Anna", 1)])
     searcher = Searcher(gallery, encoder)
     real = searcher._build
@@ -222,9 +222,10 @@ def test_f41_without_memory_a_search_fails_and_the_next_one_does_not(gallery, ma
         return searcher.search(make("", 1).embedding[None], 1)[0][0][0]
 
     assert child(search_twice) == (0, "'Anna'")
+    holds(gallery, [make("Anna", 1)])
 
 
-def test_f43_without_file_handles_a_call_fails_and_the_next_one_does_not(gallery, make, encoder, child):
+def test_f43_without_file_handles_a_call_fails_and_the_next_one_does_not(gallery, make, encoder, child, holds):
     gallery.enroll([make("Anna", 1)])
 
     def run_out() -> list[str]:
@@ -242,9 +243,10 @@ def test_f43_without_file_handles_a_call_fails_and_the_next_one_does_not(gallery
         return [summary.name for summary in gallery.subjects()]
 
     assert child(run_out) == (0, "['Anna', 'Carl']")
+    holds(gallery, [make("Anna", 1), make("Carl", 3)])
 
 
-def test_f47_a_folder_whose_enrolment_was_killed_is_gone_on_with(path, tmp_path, child):
+def test_f47_a_folder_whose_enrolment_was_killed_is_gone_on_with(path, tmp_path, child, holds):
     """Nothing twice, nothing forgotten, and who was refused stays refused."""
     samples = []
     for number in range(12):
@@ -269,6 +271,7 @@ def test_f47_a_folder_whose_enrolment_was_killed_is_gone_on_with(path, tmp_path,
     assert {(summary.faces, summary.templates) for summary in gallery.subjects()} == {(1, 1)}
     assert len(gallery.subjects()) == 10 and gallery.problems() == []
     assert set(enroll()) == {"already_enrolled", "no_face"}
+    holds(gallery, [])
 
 
 def test_no_row_is_in_a_log_however_loud_it_is(gallery, path, make, encoder, caplog):

@@ -99,13 +99,15 @@ def test_f22_a_backup_taken_while_others_write_is_one_moment_of_the_gallery(gall
     assert counts == sorted(counts) and counts[-1] > counts[0]
 
 
-def test_f22_a_copy_of_the_file_alone_may_lack_what_the_log_holds(gallery, path, tmp_path, make):
+def test_f22_a_copy_of_the_file_alone_may_lack_what_the_log_holds(gallery, path, tmp_path, make, holds):
     """Why there is a command for backups."""
     with open(path, "rb") as held, open_connection(path):
         gallery.enroll([make("Anna", 1)])
         (tmp_path / "copy.db").write_bytes(held.read())
     assert open_gallery(tmp_path / "copy.db").subjects() == []
     assert [summary.name for summary in gallery.subjects()] == ["Anna"]
+    holds(gallery, [make("Anna", 1)])
+    holds(open_gallery(tmp_path / "copy.db"), [])
 
 
 def open_connection(path: Path):
@@ -138,13 +140,14 @@ def test_f23_four_processes_enroll_and_nobody_is_told_that_it_is_locked(gallery,
     holds(gallery, [make(f"subject {w}", 100 * w + n) for w in range(4) for n in range(15)])
 
 
-def test_f24_whoever_is_removed_by_one_process_is_found_by_no_other(gallery, path, make, encoder, child):
+def test_f24_whoever_is_removed_by_one_process_is_found_by_no_other(gallery, path, make, encoder, child, holds):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     searcher = Searcher(gallery, encoder)
     probe = make("", 1).embedding[None]
     assert searcher.search(probe, 1)[0][0][0] == "Anna"
     assert child(lambda: open_gallery(path).remove("Anna").templates) == (0, "1")
     assert [name for name, _ in searcher.search(probe, 5)[0]] == ["Ben"]  # the very next search
+    holds(gallery, [make("Ben", 2)])
 
 
 def test_f26_a_fork_after_opening_has_its_own_connection_and_index(gallery, make, holds, child, encoder):
@@ -163,7 +166,9 @@ def test_f26_a_fork_after_opening_has_its_own_connection_and_index(gallery, make
 
 
 @pytest.mark.parametrize("build", [ExactIndex, FaissIndex])
-def test_f26_an_index_that_was_searched_by_threads_can_be_searched_after_a_fork(gallery, make, encoder, child, build):
+def test_f26_an_index_that_was_searched_by_threads_can_be_searched_after_a_fork(
+    gallery, make, encoder, child, build, holds
+):
     """The threads of the parent's search are not in the child: whoever waits for them waits for ever."""
     templates = [make(f"subject {number}", number) for number in range(200)]
     gallery.enroll(templates)
@@ -175,6 +180,7 @@ def test_f26_an_index_that_was_searched_by_threads_can_be_searched_after_a_fork(
         return [row[0][0] for row in searcher.search(probes, 1)] == meant
 
     assert child(search_again) == (0, "True")
+    holds(gallery, templates)
 
 
 @pytest.mark.parametrize("leave", ["remove", "forget"])

@@ -136,7 +136,7 @@ def test_f38_a_commit_whose_answer_is_lost_is_found_by_its_mark(gallery, make, h
     holds(gallery, [make("Anna", 1)])
 
 
-def test_f38_a_server_that_stays_away_is_said_and_nothing_is_stored(gallery, make, server, monkeypatch):
+def test_f38_a_server_that_stays_away_is_said_and_nothing_is_stored(gallery, make, server, monkeypatch, holds):
     monkeypatch.setattr("facerec.gallery.again.FIRST_PAUSE", 0.001)
     monkeypatch.setattr(store, "failpoint", lambda name: end_every_connection(server, gallery))
     with pytest.raises(GalleryUnusable, match="nothing was stored: try again") as refused:
@@ -144,12 +144,14 @@ def test_f38_a_server_that_stays_away_is_said_and_nothing_is_stored(gallery, mak
     assert "INSERT" not in str(refused.value) and "\n" not in str(refused.value)
     monkeypatch.undo()
     assert gallery.stats().subjects == 0 and gallery.enroll([make("Anna", 1)]).stored == 1
+    holds(gallery, [make("Anna", 1)])
 
 
-def test_f38_connections_that_died_in_between_are_replaced_unnoticed(gallery, make, server):
+def test_f38_connections_that_died_in_between_are_replaced_unnoticed(gallery, make, server, holds):
     gallery.enroll([make("Anna", 1)])
     end_every_connection(server, gallery)
     assert gallery.stats().subjects == 1
+    holds(gallery, [make("Anna", 1)])
 
 
 def test_f39_a_deadlock_with_another_session_is_gone_through_again(gallery, make, holds, server):
@@ -170,7 +172,7 @@ def test_f39_a_deadlock_with_another_session_is_gone_through_again(gallery, make
     holds(gallery, [make("Anne", 1)])
 
 
-def test_f39_what_never_succeeds_is_given_up_after_a_few_tries(gallery, make, monkeypatch):
+def test_f39_what_never_succeeds_is_given_up_after_a_few_tries(gallery, make, monkeypatch, holds):
     tries = []
 
     def conflict(name: str) -> None:
@@ -182,6 +184,8 @@ def test_f39_what_never_succeeds_is_given_up_after_a_few_tries(gallery, make, mo
     with pytest.raises(Interrupted):
         gallery.enroll([make("Anna", 1)])
     assert len(tries) == TRIES and gallery.stats().subjects == 0
+    monkeypatch.undo()
+    holds(gallery, [])
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ open_gallery({str(path)!r})
     holds(open_gallery(path), [make("Anna", 1)])
 
 
-def test_f36_a_newer_gallery_is_refused_and_left_as_it_is(gallery, path, make):
+def test_f36_a_newer_gallery_is_refused_and_left_as_it_is(gallery, path, make, holds):
     gallery.enroll([make()])
     with closing(connect_file(path)) as connection:
         connection.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
@@ -157,6 +157,9 @@ def test_f36_a_newer_gallery_is_refused_and_left_as_it_is(gallery, path, make):
     with pytest.raises(GalleryUnusable, match="newer facerec"):
         open_gallery(path)
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+    with closing(connect_file(path)) as connection:
+        connection.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{schema.REVISIONS[-1]}'")
+    holds(gallery, [make()])
 
 
 def test_an_older_gallery_that_cannot_be_written_says_what_to_do(gallery, path, next_revision, monkeypatch):
@@ -319,10 +322,11 @@ def test_f34_a_ledger_of_erasures_is_never_downgraded_away(gallery, path, make):
     assert contents(path) == before
 
 
-def test_f34_what_was_merged_is_never_downgraded_away(gallery, path, make):
+def test_f34_what_was_merged_is_never_downgraded_away(gallery, path, make, holds):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     gallery.merge("Anna", "Ben")
     before = contents(path)
     with pytest.raises(GalleryUnusable, match="not downgraded"):
         command.downgrade(config_for(path), "-1")
     assert contents(path) == before
+    holds(gallery, [make("Ben", 1), make("Ben", 2)])

@@ -435,11 +435,15 @@ def test_f11_f12_a_disk_that_refuses_leaves_the_old_index_and_is_said(path, fail
     assert [file for file in path.parent.iterdir() if file != kept] == []
 
 
-def test_f11_a_full_disk_does_not_keep_anybody_from_being_found(gallery, make, encoder, kept, monkeypatch, caplog):
+def test_f11_a_full_disk_does_not_keep_anybody_from_being_found(
+    gallery, make, encoder, kept, monkeypatch, caplog, holds, five
+):
     kept.unlink()
     monkeypatch.setattr(Disk, "write", lambda *_: Diary(1).note("write"))
     assert Searcher(gallery, encoder).search(make("", 3).embedding[None], 1)[0][0][0] == "Ben"
     assert not kept.exists() and "No space left" in caplog.text
+    monkeypatch.undo()
+    holds(gallery, five)
 
 
 def test_f4_half_written_files_are_removed_at_the_next_start(gallery, holds, encoder, kept, five):
@@ -450,7 +454,7 @@ def test_f4_half_written_files_are_removed_at_the_next_start(gallery, holds, enc
 
 
 def test_f4_a_half_written_snapshot_of_somebody_who_left_is_removed_though_nobody_searches(
-    gallery, path, make, encoder
+    gallery, path, make, encoder, holds
 ):
     gallery.enroll([make("Anna", 1)])
     gallery.remove("Anna")
@@ -458,6 +462,7 @@ def test_f4_a_half_written_snapshot_of_somebody_who_left_is_removed_though_nobod
     half.write_bytes(make("Anna", 1).embedding.tobytes())
     open_gallery(path)
     assert not half.exists()
+    holds(gallery, [])
 
 
 def test_one_gallerys_files_are_not_anothers(gallery, path, encoder, kept):

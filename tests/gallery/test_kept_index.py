@@ -210,12 +210,14 @@ def test_f18_an_index_of_another_encoder_or_of_another_faiss_is_not_used(
     monkeypatch.setattr(factory_index.faiss_library(), "__version__", "0.0")
     Searcher(gallery, encoder, Factory(SPEC)).current()
     assert built == [SPEC, SPEC] and "another version of faiss" in caplog.text
+    holds(gallery, people(make))
 
 
 def test_f18_an_index_of_another_user_is_not_read(gallery, make, holds, encoder, kept, built, monkeypatch, caplog):
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     Searcher(gallery, encoder, Factory(SPEC)).current()
     assert built == [SPEC] and "another user" in caplog.text
+    holds(gallery, people(make))
 
 
 def test_f19_an_index_that_is_newer_than_the_gallery_brings_no_ghost(gallery, path, make, holds, encoder, built):
@@ -267,13 +269,15 @@ def test_somebody_who_leaves_while_it_is_built_keeps_it_from_being_kept(gallery,
     assert "subject 0" not in dict(searcher.search(make("", 0).embedding[None], 50)[0])
 
 
-def test_f11_a_disk_that_is_full_is_said_and_the_search_goes_on(gallery, make, encoder, monkeypatch, caplog):
+def test_f11_a_disk_that_is_full_is_said_and_the_search_goes_on(gallery, make, holds, encoder, monkeypatch, caplog):
     from tests.gallery.test_snapshots import Diary
 
     gallery.enroll(people(make))
     monkeypatch.setattr("facerec.replacing.Disk.write", lambda *_: Diary(1).note("write"))
     assert answers(gallery, make, encoder)[7][0] == "subject 3"
     assert not index_file(gallery, encoder).exists() and "No space left" in caplog.text
+    monkeypatch.undo()
+    holds(gallery, people(make))
 
 
 def test_an_index_that_faiss_cannot_write_is_said(gallery, make, encoder, monkeypatch, caplog):

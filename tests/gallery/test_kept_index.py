@@ -217,6 +217,7 @@ def test_f18_an_index_of_another_user_is_not_read(gallery, make, holds, encoder,
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     Searcher(gallery, encoder, Factory(SPEC)).current()
     assert built == [SPEC] and "another user" in caplog.text
+    monkeypatch.undo()
     holds(gallery, people(make))
 
 

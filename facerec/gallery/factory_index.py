@@ -84,7 +84,7 @@ class FactoryIndex(Rescored):
         tune(self._index, settings)
 
     def in_bytes(self) -> np.ndarray:
-        """The index without the embeddings that it is over, (L,) uint8."""
+        """The index as faiss writes it, (L,) uint8: codes, or embeddings once more."""
         faiss = faiss_library()
         writer = faiss.VectorIOWriter()
         faiss.write_index(self._index, writer)
@@ -145,7 +145,8 @@ def built(spec: str, embeddings: Float32) -> Any:
 def from_bytes(spec: str, content: np.ndarray, count: int) -> Any:
     """The faiss index of `count` rows that became `content`. Raises DamagedFile where it is another.
 
-    Only for bytes of which it is known that they are whole: faiss trusts the lengths that it finds in them.
+    Only for bytes of which it is known that they are whole: faiss trusts the lengths that it finds in them. They are
+    copied, and need not be kept.
     """
     faiss = faiss_library()
     try:

@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from facerec.digest import sha256
 from facerec.errors import DamagedFile, GalleryUnusable
@@ -36,6 +37,8 @@ WAIT = 30.0
 SUFFIX = ".snapshot"
 
 log = logging.getLogger(__name__)
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +72,13 @@ class Snapshots:
 
         `has_passed` says whether a state is in the gallery's past.
         """
-        path = self.of(encoder)
-        try:
-            with open_plain(path) as handle:
-                return read_snapshot(handle, encoder, has_passed)
-        except FileNotFoundError:
-            return None
-        except (OSError, DamagedFile) as error:
-            log.warning("%s is not used: %s; the gallery itself is read", path.name, _words(error))
-            return None
+        read = partial(read_snapshot, encoder=encoder, has_passed=has_passed)
+        return trusted(self.of(encoder), read, "the gallery itself is read")
 
     def kept_index(self, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex | None:
         """The index of a kind that was kept over the embeddings of an encoder; None where none can be trusted."""
-        path = self.of_index(encoder)
-        try:
-            with open_plain(path) as handle:
-                return read_kept(handle, encoder, kind, has_passed)
-        except FileNotFoundError:
-            return None
-        except (OSError, DamagedFile) as error:
-            log.warning("%s is not used: %s; the index is built anew", path.name, _words(error))
-            return None
+        read = partial(read_kept, encoder=encoder, kind=kind, has_passed=has_passed)
+        return trusted(self.of_index(encoder), read, "the index is built anew")
 
     def save(self, stored: StoredEmbeddings, is_wanted: Callable[[], bool]) -> bool:
         """Write embeddings; as `write`."""
@@ -196,6 +185,18 @@ class Snapshots:
             yield _locked(descriptor, time.monotonic() + wait)
         finally:
             os.close(descriptor)
+
+
+def trusted(path: Path, read: Callable[[BinaryIO], Content], instead: str) -> Content | None:
+    """What `read` finds in a file; None where there is none, and, which is said, where it raises DamagedFile."""
+    try:
+        with open_plain(path) as handle:
+            return read(handle)
+    except FileNotFoundError:
+        return None
+    except (OSError, DamagedFile) as error:
+        log.warning("%s is not used: %s; %s", path.name, _words(error), instead)
+        return None
 
 
 def read_snapshot(handle: BinaryIO, encoder: str, has_passed: Callable[[State], bool]) -> StoredEmbeddings:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facerec.gallery import factory_index, keeping, layered, open_gallery
+from facerec.gallery.copies import backup, restore
 from facerec.gallery.factory_index import Factory, FactoryIndex
 from facerec.gallery.fusion import fused
 from facerec.gallery.index import ExactIndex, build_index
@@ -244,6 +245,16 @@ def test_whoever_leaves_is_in_no_kept_index(gallery, make, holds, encoder, kept,
     assert not kept.exists()
     is_as_stored(gallery, encoder, holds, people(make)[2:])
     assert built == [SPEC] and embedding not in kept.read_bytes()
+
+
+def test_a_gallery_that_is_restored_has_none_of_before(gallery, path, make, holds, encoder, kept, built, tmp_path):
+    backup(path, tmp_path / "backups" / "one.db")
+    gallery.enroll([make("Ghost", 50)])
+    restore(tmp_path / "backups" / "one.db", path)
+    assert not kept.exists()
+    again = open_gallery(path)
+    is_as_stored(again, encoder, holds, people(make))
+    assert "Ghost" not in dict(Searcher(again, encoder, Factory(SPEC)).search(make("", 50).embedding[None], 50)[0])
 
 
 def test_an_index_that_holds_somebody_who_left_is_removed_by_whoever_opens_the_gallery(gallery, path, make, kept):

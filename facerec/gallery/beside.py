@@ -43,8 +43,11 @@ class Beside:
         return loading.load(connection, snapshots, encoder)
 
     def snapshots(self) -> tuple[str, ...]:
-        """The names of the snapshots that there are."""
-        return tuple(path.name for path in Snapshots(self.path)) if self.path else ()
+        """The names of the snapshots that there are; none where the folder cannot be listed."""
+        try:
+            return tuple(path.name for path in Snapshots(self.path)) if self.path else ()
+        except OSError:
+            return ()
 
     def keep(self, loaded: Loaded, is_free_of_removed: Callable[[StoredEmbeddings], bool]) -> None:
         """Bring the snapshot in line with what was loaded; what cannot be done is said and stops nobody."""

@@ -1,6 +1,7 @@
 """Another encoder for a gallery, how it is searched, and what it holds as digests: as a shell says it."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -82,6 +83,9 @@ def test_the_numbers_say_how_a_gallery_is_searched(facerec, tmp_path, other, mon
     ran = facerec("gallery", "stats")
     assert f"searched with encoder {digest[:12]} ({default.name}), index HNSW32" in ran.out
     assert f"snapshot gallery.db.{digest[:16]}.snapshot" in ran.out
+    with monkeypatch.context() as refusing:
+        refusing.setattr("facerec.gallery.snapshots.os.scandir", lambda folder: os.listdir("/nowhere"))
+        assert gallery.snapshots() == ()
     shutil.rmtree(other)
     gone = facerec("gallery", "stats", "--json")
     assert gone.status == 0 and gone.answers[0]["encoder"] is None and "cannot be searched" in gone.err

@@ -147,7 +147,9 @@ def test_a_backup_is_restored_without_those_who_were_forgotten(facerec, eileen, 
     assert (restored["subjects"], restored["erased"], restored["aside"]) == (1, 1, None)
     assert facerec("identify", photos.portrait, "--json").answers[0]["subject"] == "Eileen"
     (tmp_path / "gallery.db").write_bytes(b"nothing of the kind" * 300)
-    ran = facerec("gallery", "restore", kept, "--yes")
+    unsure = facerec("gallery", "restore", kept, "--yes")
+    assert unsure.status == 2 and "--plain" in unsure.err
+    ran = facerec("gallery", "restore", kept, "--yes", "--plain")
     assert ran.status == 0 and "gallery.db.damaged-" in ran.err
     assert facerec("gallery", "restore", tmp_path / "nowhere", "--yes").status == 2
 

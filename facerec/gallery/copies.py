@@ -39,7 +39,7 @@ from facerec.gallery.connect import (
 )
 from facerec.gallery.foreign_log import require_own_log
 from facerec.gallery.progress import Progress, silent
-from facerec.gallery.replaced_pages import lengthen, overwrite_journal
+from facerec.gallery.replaced_pages import lengthen, overwrite_journal, undo_half_done
 from facerec.gallery.schema import REVISIONS, prepare, revision_of, upgrade
 from facerec.gallery.tables import SubjectRow, TemplateRow
 from facerec.gallery.writes import Write
@@ -181,6 +181,7 @@ def _ask(place: Path, table: str, question: str) -> list[tuple[str]] | None:
         return []
     try:
         require_own_log(place)
+        undo_half_done(place)
         with closing(connect_file(place)) as connection:
             is_there = connection.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone()
             return connection.execute(question).fetchall() if is_there else []

@@ -31,7 +31,7 @@ from facerec.gallery.connect import (
     writing,
 )
 from facerec.gallery.foreign_log import require_own_log
-from facerec.gallery.replaced_pages import overwrite_journal
+from facerec.gallery.replaced_pages import overwrite_journal, undo_half_done
 
 VERSION_TABLE = "facerec_version"
 UNFINISHED = "facerec_move"
@@ -57,6 +57,8 @@ def prepare(place: Path | URL, create: bool) -> None:
             create_file(place)
         require_file(place)
         require_own_log(place)
+        if is_writable(place):
+            undo_half_done(place)
     with explained(place):
         found = _revision(place)
         if found is None and not create:

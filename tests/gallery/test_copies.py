@@ -12,7 +12,7 @@ import pytest
 
 from facerec import failpoint
 from facerec.errors import GalleryUnusable, InvalidInput
-from facerec.gallery import open_gallery
+from facerec.gallery import copies, open_gallery
 from facerec.gallery.codec import to_bytes
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
@@ -192,8 +192,15 @@ def test_whoever_reads_meanwhile_is_waited_for(gallery, path, kept, make, child,
     holds(gallery, [make("Anna", 1), make("Ben", 2)])
 
 
-@pytest.mark.parametrize("is_killed", [False, True])
-def test_nothing_is_left_on_the_disk_of_whoever_was_replaced(gallery, path, kept, make, child, is_killed):
+def with_little_memory(path: Path) -> sqlite3.Connection:
+    """SQLite then writes into the file before it has everything, as with a large one."""
+    connection = connect_file(path)
+    connection.execute("PRAGMA cache_size = 10")
+    return connection
+
+
+@pytest.mark.parametrize("order", ["", "restore.copied:kill", "restore.mid_copy:kill:9"])
+def test_nothing_is_left_on_the_disk_of_whoever_was_replaced(gallery, path, kept, make, child, monkeypatch, order):
     """Neither under a name nor in what SQLite cuts off or deletes: the test sees each before it is done."""
     gallery.enroll([make("Carl", number) for number in range(300, 330)])
     backup(path, kept)
@@ -216,14 +223,20 @@ def test_nothing_is_left_on_the_disk_of_whoever_was_replaced(gallery, path, kept
         return left
 
     def killed() -> None:
-        failpoint.set_order("restore.copied:kill")
-        restore(kept, path)
+        failpoint.set_order(order)
+        with monkeypatch.context() as patch:
+            patch.setattr(copies, "connect_file", with_little_memory)
+            restore(kept, path)
 
-    if is_killed:
+    monkeypatch.setattr(copies, "PAGES_AT_ONCE", 5)
+    if order:
         assert child(killed) == (-signal.SIGKILL, "")
         assert child(lambda: left_by(lambda: open_gallery(path).subjects())) == (0, "[]")
-    else:
-        assert child(lambda: left_by(lambda: restore(kept, path))) == (0, "[]")
+        assert len(names(open_gallery(path))) == (62 if "mid_copy" in order else 3)  # undone, or done
+    assert child(lambda: left_by(lambda: restore(kept, path))) == (0, "[]")
+    length = path.stat().st_size
+    restore(kept, path)
+    assert path.stat().st_size == length
     assert names(open_gallery(path)) == ["Anna", "Ben", "Carl"]
     files = b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
     assert not any(mark in files for mark in marks)

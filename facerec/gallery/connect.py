@@ -42,8 +42,8 @@ ASKED_AGAIN = 0.002, 0.012
 TELLING_NOTHING = {"hide_parameters": True, "logging_name": "facerec"}
 """How an engine is made: what it logs and what its errors say holds no name and no embedding."""
 
+# At DEBUG sqlalchemy logs every row that it reads, whatever hide_parameters says.
 logging.getLogger("sqlalchemy.engine.Engine.facerec").setLevel(logging.WARNING)
-# at DEBUG sqlalchemy logs every row that it reads, whatever hide_parameters says
 
 READ_AND_WRITE, READ_ONLY, IMMUTABLE = "mode=rw", "mode=ro", "mode=ro&immutable=1"
 

@@ -24,13 +24,20 @@ ROW_BYTES = 64
 def lengthen(copy: sqlite3.Connection, length: int) -> None:
     """Add blank pages, free for later rows, to a database in memory until it has `length` bytes."""
     (size,) = copy.execute("PRAGMA page_size").fetchone()
+    if _missing(copy, size, length) <= 0:
+        return
     copy.execute("BEGIN")
     copy.execute("CREATE TABLE blank (content BLOB)")
-    while (missing := length - size * copy.execute("PRAGMA page_count").fetchone()[0]) > 0:
+    while (missing := _missing(copy, size, length)) > 0:
         blank = AT_ONCE if missing > 2 * AT_ONCE else size - ROW_BYTES
         copy.execute("INSERT INTO blank VALUES (zeroblob(?))", (blank,))
     copy.execute("DROP TABLE blank")
     copy.execute("COMMIT")
+
+
+def _missing(copy: sqlite3.Connection, size: int, length: int) -> int:
+    (pages,) = copy.execute("PRAGMA page_count").fetchone()
+    return length - size * int(pages)
 
 
 def undo_half_done(path: Path) -> None:

@@ -52,6 +52,14 @@ def test_what_came_later_is_gone_after_restoring_and_what_went_is_back(gallery, 
     assert names(gallery) == ["Anna", "Ben"]
 
 
+def test_a_gallery_that_was_as_long_as_its_backup_stays_so(gallery, path, kept):
+    before = path.stat().st_size
+    restore(kept, path)
+    backup(path, kept)
+    restore(kept, path)
+    assert path.stat().st_size == before == kept.stat().st_size
+
+
 def test_a_searcher_notices_that_the_gallery_was_restored(gallery, path, kept, make, encoder):
     searcher = Searcher(gallery, encoder)
     gallery.enroll([make("Carl", 3)])

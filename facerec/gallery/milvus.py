@@ -90,6 +90,7 @@ class Milvus:
         self._index = f"{kind} {json.dumps(self._kind.build)}" if self._kind.build else kind
         self._lock = threading.Lock()
         self._loaded: set[str] = set()
+        self._last: dict[str, str] = {}
         try:
             self._client: Any = MilvusClient(uri, token=milvus_token())
             keep_from_others(uri)
@@ -154,10 +155,13 @@ class Milvus:
         """A collection at the gallery's present state; None where it is to be tried again."""
         with self._lock:
             present = gallery.state()
-            there = self._settled(collections_of(present.database, encoder), present)
+            family = collections_of(present.database, encoder)
+            last = self._look(self._last.get(family, family))
+            there = last if last and last.state == present else self._settled(family, present)
             if there is None:
                 return self._made(gallery, whole(gallery, encoder))
             self._load(there.name)
+            self._last[family] = there.name
             if there.state == present:
                 return there
             claim = self._say(there.name, NOWHERE)

@@ -1,12 +1,14 @@
 """The tables of `docs/scaling.md`: what so many templates need, by arithmetic on measured bytes and times.
 
 python scripts/scaling_page.py          prints them; tests/test_scaling_page.py compares them with the page
+python scripts/scaling_page.py --write  puts them there
 """
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -88,5 +90,13 @@ def table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
+def write() -> None:
+    """Put the table in the place of the one that is in the page."""
+    page = RESULTS.parent / "scaling.md"
+    before, rest = page.read_text("utf-8").split(f"| {HEAD[0]} | ", 1)
+    after = rest.partition("\n\n")[2]
+    page.write_text(f"{before}{table()}\n\n{after}", "utf-8")
+
+
 if __name__ == "__main__":
-    print(table())
+    write() if "--write" in sys.argv[1:] else print(table())

@@ -78,7 +78,7 @@ class Milvus:
     """
 
     def __init__(self, uri: str, kind: str = FLAT):
-        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # it reads this once, and tells of every end of a connection
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it reads this once, and tells of every end of a connection
         try:
             from pymilvus import MilvusClient
             from pymilvus.exceptions import MilvusException

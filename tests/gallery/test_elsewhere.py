@@ -101,7 +101,11 @@ def test_no_message_tells_the_password_of_a_milvus(gallery, encoder, make, monke
     with pytest.raises(GalleryUnusable) as refused:
         elsewhere_named(f"milvus:{uri}")
     messages.append(str(refused.value))
-    monkeypatch.setattr(pymilvus, "MilvusClient", lambda uri, token: SimpleNamespace(list_collections=refuse))
+    monkeypatch.setattr(
+        pymilvus,
+        "MilvusClient",
+        lambda uri, token: SimpleNamespace(list_collections=refuse, describe_collection=refuse),
+    )
     opened = elsewhere_named(f"milvus:{uri}")
     for call in (
         lambda: opened.follow(gallery, encoder),

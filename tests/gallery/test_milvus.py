@@ -25,16 +25,21 @@ WITHOUT = "Milvus comes with facerec[milvus]"
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
-    """The URI of a server: milvus-lite's own, which is reached as a cluster is."""
+def lite(tmp_path_factory):
+    """A server of milvus-lite's own, which is reached as a cluster is: its URI, and what it serves."""
     pytest.importorskip("milvus_lite", reason=WITHOUT)
     from milvus_lite.adapter.grpc.server import start_server_in_thread
 
     place = tmp_path_factory.mktemp("cluster") / "milvus"
     server, files, port = start_server_in_thread(str(place), max_workers=1)  # by two at once it harms its own files
-    yield f"http://127.0.0.1:{port}"
+    yield f"http://127.0.0.1:{port}", files
     server.stop(grace=0)
     files.close()
+
+
+@pytest.fixture
+def cluster(lite):
+    return lite[0]
 
 
 @pytest.fixture
@@ -69,15 +74,14 @@ EVERYBODY = [f"Person {number}" for number in range(20)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_answers_with_true_similarities(cluster, gallery, kind):
+def test_every_kind_answers_with_true_similarities(lite, gallery, kind):
     """So many that the index is built and asked; what IVF_SQ8 itself says is wrong in the third digit."""
-    probes, client = enrolled(gallery, people=20, each=60), Milvus(cluster, kind)
+    probes, client = enrolled(gallery, people=20, each=60), Milvus(lite[0], kind)
     every = gallery.embeddings(ENCODER)
     meant = ExactIndex(every.template_ids, every.rows).search(probes, 10)
     client.follow(gallery, ENCODER)
     (name,) = names_of(client, gallery)
-    client._client.release_collection(name)
-    client._client.load_collection(name)  # which waits for the index, where it may be built later otherwise
+    lite[1].get_collection(name)._wait_for_bg()  # which builds the index
     answer = client.search(gallery, ENCODER, probes, 10)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(answer.ids, meant.ids, strict=True)])
     assert recall == 1 if kind in ("FLAT", "HNSW") else recall > 0.2, recall
@@ -316,7 +320,7 @@ def test_passwords_come_from_the_environment_and_are_never_stored(gallery, monke
 
     def client(uri, token):
         given.append((uri, token))
-        return SimpleNamespace(list_collections=refuse)
+        return SimpleNamespace(list_collections=refuse, describe_collection=refuse)
 
     monkeypatch.setattr(pymilvus, "MilvusClient", client)
     monkeypatch.setenv("FACEREC_MILVUS_TOKEN", "anna:secret")

@@ -30,6 +30,7 @@ HOME = {
     "rich": "cli",
     "matplotlib": "plots",
     "jinja2": "pages",
+    "ray": "recognition",
 }
 FORBIDDEN_CALLS = {"eval", "exec", "read_index", "deserialize_index"}
 WHOLE_BEFORE = ("factory_index.py", "read_index")

@@ -60,6 +60,11 @@ def enroll(
 @click.command()
 @click.argument("folder", type=options.pictures, metavar="DIR")
 @options.workers
+@click.option(
+    "--engine", type=click.Choice(["processes", "ray"]), default="processes", show_default=True,
+    help="Whose the workers are: this command's, or Ray's, of which one is begun here or joined at RAY_ADDRESS. Needs "
+    "`pip install 'facerec[distributed]'`.",
+)  # fmt: skip
 @options.looking_device
 @click.option(
     "--manifest", type=options.pictures, metavar="FILE",
@@ -72,7 +77,7 @@ def enroll(
 @force
 @answering
 def precompute(
-    folder: Path, workers: int, device: str, manifest: Path | None, gallery: str | None, detector: str,
+    folder: Path, workers: int, engine: str, device: str, manifest: Path | None, gallery: str | None, detector: str,
     encoder: str | None, face: str, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Make or complete a gallery from DIR, which holds one folder per subject, in batches.
@@ -85,10 +90,12 @@ def precompute(
 
     if manifest and manifest.is_dir():
         raise click.UsageError(f"--manifest: {manifest} is a folder: name a file")
+    if engine == "ray" and device == "cuda":
+        raise click.UsageError("--engine ray looks at pictures on processors: leave --device out")
     runtime.use(device=device)
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)
-    looker = looker_for(recognizer.pipeline, recipe, workers, device)
+    looker = looker_for(recognizer.pipeline, recipe, workers, device, engine)
     try:
         status = enroll_folder(recognizer, folder, force, as_json, looker)
     finally:

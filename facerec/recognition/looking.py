@@ -39,6 +39,9 @@ class Refused:
         return cls(error.code, str(error))
 
 
+BATCH = 32
+"""Pictures that are looked at and stored together."""
+
 T = TypeVar("T")
 Batch = TypeVar("Batch")
 
@@ -50,9 +53,10 @@ Answer = Callable[[], list[Seen]]
 
 
 class Looker(Protocol):
-    """Looks at batches of pictures; `ahead` is how many batches it wants to be given before the first is fetched."""
+    """Looks at batches of pictures: of `batch` at best, and `ahead` of them given before the first is fetched."""
 
     ahead: int
+    batch: int
 
     def look(self, pictures: Sequence[Picture]) -> Answer: ...
 
@@ -78,6 +82,7 @@ class Here:
     """In this process, one batch after the other."""
 
     ahead = 0
+    batch = BATCH
 
     def __init__(self, pipeline: FacePipeline, face: str):
         self._pipeline, self._choose = pipeline, choice_named(face)
@@ -130,6 +135,8 @@ class Recipe:
 class Workers:
     """Whole batches in processes of their own: for processors."""
 
+    batch = BATCH
+
     def __init__(self, recipe: Recipe, count: int):
         self.ahead = count + 1
         self._pool = pool(count, recipe)
@@ -144,6 +151,8 @@ class Workers:
 class DecodingWorkers:
     """Decoding in processes of their own, the rest here: for a GPU."""
 
+    batch = BATCH
+
     def __init__(self, here: Here, count: int):
         self.ahead = count + 1
         self._here, self._pool = here, pool(count, None)
@@ -156,10 +165,16 @@ class DecodingWorkers:
         self._pool.shutdown(cancel_futures=True)
 
 
-def looker_for(pipeline: FacePipeline, recipe: Recipe, workers: int, device: str) -> Looker:
-    """Who looks at the pictures. Raises InvalidInput for no worker at all."""
+def looker_for(
+    pipeline: FacePipeline, recipe: Recipe, workers: int, device: str, engine: str = "processes"
+) -> Looker:  # fmt: skip
+    """Who looks at the pictures. Raises InvalidInput for no worker at all, and as RayWorkers does."""
     if workers < 1:
         raise InvalidInput(f"there must be at least 1 worker, got {workers}")
+    if engine == "ray":
+        from facerec.recognition.looking_on_ray import RayWorkers
+
+        return RayWorkers(recipe, workers, pipeline.embed.digest)
     here = Here(pipeline, recipe.face)
     if workers == 1:
         return here

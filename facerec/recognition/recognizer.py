@@ -165,9 +165,9 @@ class Recognizer:
         return self.enroll_all(((subject, picture) for picture in pictures), force=force)
 
     def enroll_all(
-        self, samples: Iterable[Sample], batch: int = 32, force: bool = False, looker: Looker | None = None
+        self, samples: Iterable[Sample], batch: int | None = None, force: bool = False, looker: Looker | None = None
     ) -> Iterator[Enrollment]:
-        """Enroll (subject, picture) after (subject, picture), a batch a transaction.
+        """Enroll (subject, picture) after (subject, picture), a batch a transaction: by default the looker's.
 
         What was enrolled or refused before is passed over quickly, so a run that was stopped is gone on with by
         starting it again. A face too small or too blurred, one that looks like somebody else who is enrolled, and one
@@ -180,7 +180,7 @@ class Recognizer:
         admission = None if force else Admission(self.gallery, self.encoder, self.points)
         looker = looker or Here(self.pipeline, self.face)
         rules = f"{self.face} {self.detector}"
-        return Enroller(self.gallery, looker, self.encoder, rules, gate, admission).run(samples, batch)
+        return Enroller(self.gallery, looker, self.encoder, rules, gate, admission).run(samples, batch or looker.batch)
 
     def portraits(self, pictures: Iterable[Source]) -> list[Portraits]:
         """The one meant face of each picture. Raises NoFace, ManyFaces or BadImage."""

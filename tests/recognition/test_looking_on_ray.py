@@ -1,0 +1,214 @@
+"""A real Ray, on this machine, gives what the engine of processes gives; what it lacks or loses is said."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from subprocess import PIPE
+
+import numpy as np
+import pytest
+from skimage import data
+
+from facerec import images
+from facerec.errors import FacerecError, InvalidInput, MissingPart
+from facerec.gallery import open_gallery
+from facerec.recognition import Recognizer
+from facerec.recognition import looking_on_ray as on_ray
+from facerec.recognition.looking import Recipe, Refused, Workers
+from facerec.recognition.looking_on_ray import RayWorkers, portrait, row
+from facerec.recognition.manifest import compared, manifest
+from facerec.recognition.picture import read_picture
+from facerec.recognition.ray_at_hand import _joined
+
+RECIPE = Recipe("mtcnn", "default", "only")
+
+
+def test_without_ray_one_is_told_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingPart, match=r"pip install 'facerec\[distributed\]'"):
+        RayWorkers(RECIPE, 1, "digest")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Portraits, a cat, and a file that is no picture: (subject, path)."""
+    folder, portrait = tmp_path_factory.mktemp("photos"), data.astronaut()[:320, 100:420]
+    taken = {
+        "Ada/1.jpg": portrait, "Cat/1.jpg": data.chelsea()[:200, :200], "Ada/2.jpg": portrait[:, ::-1].copy(),
+        "Ada/3.jpg": portrait[10:300, 10:300].copy(),
+    }  # fmt: skip
+    for name, pixels in taken.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        images.save(pixels, folder / name)
+    (folder / "Ada" / "4.jpg").write_bytes(b"no picture")
+    names = ["Ada/1.jpg", "Cat/1.jpg", "Ada/4.jpg", "Ada/2.jpg", "Ada/3.jpg"]
+    return [(name.partition("/")[0], folder / name) for name in names]
+
+
+@pytest.fixture(scope="module")
+def ray():
+    pytest.importorskip("ray.data")
+    return pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def own_ray(ray):
+    """One Ray for all tests that need one: it takes seconds to begin. In the end nothing of it may be left."""
+    workers = RayWorkers(RECIPE, 2, Recognizer.open(detector="mtcnn", encoder="default").encoder)
+    begun, folder = processes(), Path(ray.get_runtime_context().get_temp_dir())
+    yield workers
+    workers.close()
+    assert not ray.is_initialized() and not folder.parent.exists()
+    assert begun and not pytest.importorskip("psutil").wait_procs(begun, timeout=20)[1]
+
+
+def processes(title: str = "") -> list:
+    """What this process began, and what that began, by the beginning of its title."""
+    psutil = pytest.importorskip("psutil")  # Ray brings it along
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        try:
+            if " ".join(one.cmdline()).startswith(title):
+                found.append(one)
+        except psutil.Error:  # it has ended
+            continue
+    return found
+
+
+def test_a_face_travels_as_numbers_and_comes_back_the_same(photos):
+    (meant,) = Recognizer.open(detector="mtcnn", encoder="default").portraits([photos[0][1]])
+    back = portrait(row(meant))
+    for found, sent in ((back.faces, meant.faces), (back.quality, meant.quality)):
+        for field in fields(sent):
+            assert getattr(found, field.name).tobytes() == getattr(sent, field.name).tobytes()
+            assert getattr(found, field.name).shape == getattr(sent, field.name).shape
+    assert back.embeddings.tobytes() == meant.embeddings.tobytes() and back.embeddings.shape == (1, 128)
+
+
+def test_ray_makes_the_gallery_that_processes_make(photos, own_ray, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_ray, "BATCH", 2)  # three rounds, two of two blocks
+    lookers = {"processes": (Workers(RECIPE, 1), 2), "ray": (own_ray, 3)}
+    made, became = [], []
+    for name, (looker, batch) in lookers.items():
+        gallery = open_gallery(tmp_path / f"{name}.db")
+        recognizer = Recognizer.open(gallery)
+        became.append(list(recognizer.enroll_all([*photos, photos[0]], batch=batch, looker=looker)))
+        made.append(manifest(gallery, recognizer.encoder))
+    lookers["processes"][0].close()
+    assert [one.outcome for one in became[1]][:5] == ["enrolled", "no_face", "bad_image", "enrolled", "enrolled"]
+    assert became[0] == became[1]
+    assert compared(*made).is_none and compared(*made).equal == 3
+
+
+def test_it_listens_to_this_machine_alone_and_writes_where_nobody_else_reads(ray, own_ray, photos):
+    own_ray.look([read_picture(photos[0][1])])()
+    heard = [
+        socket.laddr.ip
+        for one in processes()
+        for socket in one.net_connections()
+        if socket.status == "LISTEN"
+    ]  # fmt: skip
+    assert heard and {ip.removeprefix("::ffff:") for ip in heard} == {"127.0.0.1"}
+    private = Path(ray.get_runtime_context().get_temp_dir()).parent
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert os.environ["RAY_AUTH_MODE"] == "token" and os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_what_a_killed_worker_had_is_looked_at_by_another(photos, own_ray):
+    pictures = [read_picture(path) for _, path in photos] * 6
+    calm = own_ray.look(pictures)()
+    answer = own_ray.look(pictures)
+    while not (busy := processes("ray::MapBatches")):
+        time.sleep(0.02)
+    busy[0].kill()
+    for found, meant in zip(answer(), calm, strict=True):
+        if isinstance(meant, Refused):
+            assert found == meant
+        else:
+            assert found.embeddings.tobytes() == meant.embeddings.tobytes()
+
+
+def test_what_goes_wrong_on_a_worker_is_said_in_a_line(photos, own_ray, monkeypatch):
+    picture = read_picture(photos[0][1])
+    with pytest.raises(InvalidInput, match="give paths or bytes"):
+        own_ray.look([replace(picture, content=picture.decode())])()
+    monkeypatch.setattr(own_ray, "_made_by", "facerec 0.0.1 with the encoder ffffffffffffffff")
+    with pytest.raises(InvalidInput, match=r"a worker of Ray has facerec .*, this process facerec 0.0.1"):
+        own_ray.look([picture])()
+    monkeypatch.setattr(own_ray, "_recipe", Recipe("mtcnn", "nowhere/at/all", "only"))
+    with pytest.raises(FacerecError, match="a worker of Ray failed: no encoder 'nowhere/at/all'") as caught:
+        own_ray.look([picture])()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_command_joins_the_ray_at_an_address_and_leaves_it_running(ray, own_ray, photos, tmp_path):
+    """Also: it says nothing of its own, and a picture that no worker can take is refused alone."""
+    folder = photos[0][1].parent.parent
+    joins = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    ran = precompute(folder, tmp_path / "gallery.db", joins)
+    assert ran.returncode == 2
+    assert sorted(one["outcome"] for one in map(json.loads, ran.stdout.splitlines())) == [
+        "bad_image", "enrolled", "enrolled", "enrolled", "no_face",
+    ]  # fmt: skip
+    assert ran.stderr == ""
+    assert len(own_ray.look([read_picture(photos[0][1])])()) == 1
+
+
+def test_a_face_that_is_meant_by_its_place_is_looked_for_there(photos, own_ray):
+    first = read_picture(photos[0][1])
+    box = tuple(own_ray.look([first])()[0].faces.boxes[0].tolist())
+    there, elsewhere = own_ray.look([replace(first, place=box), replace(first, place=(0.0, 0.0, 20.0, 20.0))])()
+    assert there.faces.boxes[0].tolist() == list(box)
+    assert isinstance(elsewhere, Refused) and elsewhere.code == "face_not_found"
+
+
+def test_a_killed_command_is_gone_on_with_by_starting_it_again(ray, own_ray, tmp_path):
+    """In the middle of its rounds: nothing is lost, nothing is there twice, and the manifest is that of one process."""
+    portrait, rng = data.astronaut()[:320, 100:420].astype(int), np.random.default_rng(0)
+    (tmp_path / "people" / "Ada").mkdir(parents=True)
+    for number in range(160):
+        noisy = np.clip(portrait + rng.integers(-9, 10, portrait.shape), 0, 255).astype(np.uint8)
+        images.save(noisy, tmp_path / "people" / "Ada" / f"{number:03}.jpg")
+    joins = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    with subprocess.Popen(
+        command(tmp_path / "people", tmp_path / "there.db"), stdout=PIPE, env=os.environ | joins
+    ) as run:
+        assert json.loads(run.stdout.readline())["outcome"] == "enrolled"
+        run.kill()
+    went_on = precompute(tmp_path / "people", tmp_path / "there.db", joins)
+    outcomes = [json.loads(line)["outcome"] for line in went_on.stdout.splitlines()]
+    assert outcomes == sorted(outcomes) and set(outcomes) == {"already_enrolled", "enrolled"} and len(outcomes) == 160
+    here = Recognizer.open(open_gallery(tmp_path / "here.db"))
+    list(here.enroll_all(("Ada", path) for path in sorted((tmp_path / "people" / "Ada").iterdir())))
+    made = compared(manifest(here.gallery, here.encoder), manifest(open_gallery(tmp_path / "there.db"), here.encoder))
+    assert made.is_none and made.equal == 160
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("nowhere", "give HOST:PORT or auto"),
+        ("ray://127.0.0.1:10001", "give HOST:PORT or auto"),
+        ("127.0.0.1:1", "refused"),
+    ],
+)
+def test_where_no_ray_answers_it_is_said_at_once(ray, own_ray, address, why):
+    with pytest.raises(InvalidInput, match=f"no Ray answers at RAY_ADDRESS={address}: .*{why}"), _joined(ray, address):
+        pass
+
+
+def command(folder: Path, gallery: Path) -> list[str]:
+    words = ["precompute", folder, "--engine", "ray", "--workers", "2", "--json", "--gallery", gallery]
+    return [sys.executable, "-m", "facerec", *map(str, words)]
+
+
+def precompute(folder: Path, gallery: Path, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a shell would run it."""
+    return subprocess.run(
+        command(folder, gallery), capture_output=True, text=True, env=os.environ | more, timeout=120
+    )  # fmt: skip

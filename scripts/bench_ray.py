@@ -86,9 +86,9 @@ def page(found: dict[str, Any]) -> str:
 
 Made by `{found["command"]}`; the same in full: [ray.json](ray.json).
 
-`facerec precompute --workers {found["workers"]}` beside the same with `--engine ray`, on one machine: {found["pictures"]}
-pictures in turns of {EACH} batches of {BATCH} for each worker, from files to committed rows, after a turn that does not
-count.
+`facerec precompute --workers {found["workers"]}` beside the same with `--engine ray`, on one machine:
+{found["pictures"]} pictures in turns of {EACH} batches of {BATCH} for each worker, from files to committed rows, after
+a turn that does not count.
 
 | `--engine` | pictures a second | seconds from nothing to the first {BATCH} pictures |
 | --- | ---: | ---: |

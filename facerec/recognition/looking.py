@@ -7,7 +7,9 @@ the workers decode, and this process detects and embeds: graphs on one device ga
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -206,8 +208,9 @@ _mine: list[Here] = []
 
 
 def _start(recipe: Recipe | None) -> None:
-    """Begin a worker. Whoever stops the command stops its parent, which then lets the workers end."""
+    """Begin a worker. Whoever stops the command stops its parent, which then lets the workers end, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if recipe is None:
         return
     from facerec.recognition.recognizer import Recognizer
@@ -215,6 +218,14 @@ def _start(recipe: Recipe | None) -> None:
     runtime.use(threads=1)
     opened = Recognizer.open(detector=recipe.detector, encoder=recipe.encoder, face=recipe.face)
     _mine.append(Here(opened.pipeline, recipe.face))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: nobody tells it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _look_there(pictures: Sequence[Picture]) -> list[Seen]:

@@ -3,6 +3,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from skimage import data
@@ -48,6 +53,18 @@ def test_workers_make_the_gallery_that_this_process_makes(photos, tmp_path):
     assert compared(*made).is_none and compared(*made).equal == 2
 
 
+def test_how_a_folder_is_divided_into_batches_changes_no_bit(photos, tmp_path):
+    """A run that was stopped goes on with other batches than one that was not."""
+    made = []
+    for name, order, batches in (("whole", photos, [4]), ("stopped", photos, [1, 3]), ("other", photos[::-1], [2, 2])):
+        gallery, waiting = open_gallery(tmp_path / f"{name}.db"), iter(order)
+        for size in batches:  # another process each time
+            recognizer = Recognizer.open(gallery)
+            list(recognizer.enroll_all(list(islice(waiting, size))))
+        made.append(manifest(gallery, recognizer.encoder))
+    assert made[0] == made[1] == made[2] and len(made[0]) == 2
+
+
 def test_workers_that_decode_leave_the_rest_to_this_process(tmp_path):
     folder = folder_of(tmp_path / "people", [("Anna", ANNA), ("Bert", BERT)])
     (folder / "Anna" / "2.png").write_bytes(b"no picture")
@@ -73,6 +90,43 @@ def test_a_worker_that_is_killed_is_said(photos):
             looker.look([read_picture(photos[0][1])])()
     finally:
         looker.close()
+
+
+WAITING = """
+import multiprocessing, os, signal, time
+from facerec.recognition.looking import DecodingWorkers, Here
+from facerec.recognition.picture import read_picture
+from tests.fakes import ANNA, picture, pipeline
+if __name__ == "__main__":
+    looker = DecodingWorkers(Here(pipeline(), "only"), 2)
+    looker.look([read_picture(picture(ANNA))])()
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_whoever_started_them(tmp_path):
+    script = tmp_path / "waiting.py"
+    script.write_text(WAITING)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "."}
+    )
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert done.returncode == -signal.SIGKILL and workers
+    for _ in range(100):
+        if not any(is_running(pid) for pid in workers):
+            break
+        time.sleep(0.05)
+    assert [pid for pid in workers if is_running(pid)] == []
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")  # one that has ended and that nobody has asked after is not running
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_nobody_looks_with_no_worker():

@@ -83,12 +83,15 @@ def locate(where: str | Path) -> Path | URL:
         return Path(where).expanduser().absolute()
     try:
         url = make_url(where)
-    except ArgumentError as error:
-        raise InvalidInput("the gallery's URL cannot be read; expected something like sqlite:///PATH") from error
+    except (ArgumentError, ValueError):  # a port that is no number; what was read may be a password
+        words = "the gallery's URL cannot be read; expected sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE"
+        raise InvalidInput(words) from None
     if url.get_backend_name() == "postgresql" and "+" not in url.drivername:
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise InvalidInput(f"a gallery is an SQLite file or in PostgreSQL, not in {url.get_backend_name()}")
+        raise InvalidInput(
+            f"a gallery is an SQLite file or in PostgreSQL (postgresql://...), not in {url.get_backend_name()}"
+        )
     if url.get_backend_name() != "sqlite":
         return url
     if url.database in (None, "", ":memory:"):

@@ -159,7 +159,7 @@ class Milvus:
             last = self._look(self._last.get(family, family))
             there = last if last and last.state == present else self._settled(family, present)
             if there is None:
-                return self._made(gallery, whole(gallery, encoder))
+                return self._made(gallery, self._changes(gallery, encoder, NOWHERE))
             self._load(there.name)
             self._last[family] = there.name
             if there.state == present:
@@ -168,10 +168,22 @@ class Milvus:
             time.sleep(CLAIM)
             if self._look(there.name) != claim:
                 return None
-            changes = plain(gallery.changes(encoder, there.state))
+            changes = self._changes(gallery, encoder, there.state)
             if changes.touched is None:
                 return self._made(gallery, changes)
-            return self._written(claim, changes) or self._made(gallery, whole(gallery, encoder))
+            done = self._written(claim, changes)
+            return done or self._made(gallery, self._changes(gallery, encoder, NOWHERE))
+
+    def _changes(self, gallery: Gallery, encoder: str, past: State) -> Changes:
+        """Raises InvalidInput for an encrypted gallery, after dropping what was copied before it was encrypted."""
+        changes = gallery.changes(encoder, past)
+        if changes.key_id:
+            for one in self._all(collections_of(changes.templates.state.database, encoder)):
+                self._client.drop_collection(one.name)
+            raise InvalidInput(
+                "an encrypted gallery is searched in this process only: elsewhere its templates lay in plain"
+            )
+        return changes
 
     def _settled(self, family: str, present: State) -> Collection | None:
         """The newest collection with our index that says its state; None where there is none, and nobody is at it."""
@@ -191,8 +203,8 @@ class Milvus:
     def _made(self, gallery: Gallery, changes: Changes) -> Collection | None:
         """A new collection with everything, in the place of all others; None where it did not come out right."""
         family = collections_of(changes.templates.state.database, changes.templates.encoder)
-        if others := {one.kind for one in self._all(family)} - {self._index}:
-            log.warning("the collection in Milvus was of %s and is made anew for %s", " and ".join(others), self._index)
+        if others := sorted({one.kind.split()[0] for one in self._all(family) if one.kind not in ("", self._index)}):
+            log.warning("what was in Milvus for %s is made anew for %s", " and ".join(others), self._index.split()[0])
         name = f"{family}{secrets.token_hex(4)}"
         made = self._written(self._create(name), changes)
         if made is None:
@@ -302,20 +314,6 @@ def stays(other: Collection, made: Collection, present: State) -> bool:
     if other.state == made.state:
         return other.name > made.name
     return other.state == present
-
-
-def whole(gallery: Gallery, encoder: str) -> Changes:
-    """Everything. Raises InvalidInput for an encrypted gallery."""
-    return plain(gallery.changes(encoder, NOWHERE))
-
-
-def plain(changes: Changes) -> Changes:
-    """Raise InvalidInput for an encrypted gallery: its templates would lie in plain elsewhere."""
-    if changes.key_id:
-        raise InvalidInput(
-            "an encrypted gallery is searched in this process only: elsewhere its templates lay in plain"
-        )
-    return changes
 
 
 def parts(numbers: list[int] | range) -> Iterator[list[int]]:

@@ -50,6 +50,13 @@ def test_other_databases_are_refused_in_one_line(where):
     assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("where", ["postgresql://anna:secret@host:port/x", "postgresql://anna:host@[::1/x"])
+def test_a_url_that_cannot_be_read_is_not_said_back(where):
+    with pytest.raises(InvalidInput, match="postgresql://USER@HOST:PORT/DATABASE") as refused:
+        open_gallery(where)
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["a gallery.db", "50%.db", "what?.db", "#1.db", "ä.db", ":memory:"])
 def test_the_file_may_have_any_name(tmp_path, make, encoder, name):
     open_gallery(tmp_path / name).enroll([make()])

@@ -16,6 +16,7 @@ from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import milvus as module
 from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named
 from facerec.gallery.index import ExactIndex
+from facerec.gallery.keys import add_key
 from facerec.gallery.milvus import NOWHERE, Milvus, collections_of
 from facerec.gallery.milvus_kinds import KINDS, to_be_kept
 from facerec.gallery.searcher import Searcher
@@ -149,7 +150,7 @@ def test_a_collection_replaced_while_it_is_searched(clients, gallery):
         passed.append(name)
         if len(passed) == 1:
             gallery.enroll([template_of("Late", 900)])
-            theirs._made(gallery, module.whole(gallery, ENCODER))
+            theirs._made(gallery, gallery.changes(ENCODER, NOWHERE))
         return plain(name, **asked)
 
     ours._client.search = search
@@ -209,6 +210,48 @@ def test_who_writes_is_waited_for_and_who_was_killed_is_not(clients, gallery, im
     assert len(names_of(ours, gallery)) == 1 and names_of(ours, gallery) != [name]
 
 
+def test_of_two_that_claim_it_at_one_moment_one_writes(clients, gallery, monkeypatch):
+    ours, theirs = clients
+    probes = enrolled(gallery)
+    assert found(ours, gallery, probes) == EVERYBODY
+    (name,) = names_of(ours, gallery)
+    gallery.enroll([template_of("Late", 900)])
+    wrote, slept = [], []
+    plain, wait = ours._client.upsert, time.sleep
+    ours._client.upsert = lambda *given: wrote.append(given) or plain(*given)
+
+    def sleep(seconds):
+        if seconds == module.CLAIM and not slept:
+            slept.append(seconds)
+            theirs._written(theirs._say(name, NOWHERE), gallery.changes(ENCODER, NOWHERE))
+        wait(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert found(ours, gallery, template_of("", 900).embedding[None]) == ["Late"]
+    assert slept and not wrote and names_of(ours, gallery) == [name]
+
+
+def test_what_two_wrote_to_at_once_is_made_anew(clients, gallery, impatient):
+    """One was stopped after its claim for so long that the other took it for killed, and then went on."""
+    ours, theirs = clients
+    probes = enrolled(gallery)
+    assert found(ours, gallery, probes) == EVERYBODY
+    (name,) = names_of(ours, gallery)
+    gallery.enroll([template_of("Late", 900)])
+    changes = gallery.changes(ENCODER, NOWHERE)
+    plain, woken = ours._client.upsert, []
+
+    def upsert(*given):
+        if not woken:
+            woken.append(theirs._written(theirs._say(name, NOWHERE), changes))
+        return plain(*given)
+
+    ours._client.upsert = upsert
+    assert found(ours, gallery, template_of("", 900).embedding[None]) == ["Late"]
+    assert woken[0].state == gallery.state() and names_of(ours, gallery) != [name]
+    assert found(theirs, gallery, probes) == EVERYBODY
+
+
 def test_two_that_make_it_at_one_moment_end_with_one(clients, gallery):
     ours, theirs = clients
     probes = enrolled(gallery)
@@ -217,7 +260,7 @@ def test_two_that_make_it_at_one_moment_end_with_one(clients, gallery):
     def upsert(name, rows):
         if not passed:
             passed.append(name)
-            theirs._made(gallery, module.whole(gallery, ENCODER))
+            theirs._made(gallery, gallery.changes(ENCODER, NOWHERE))
         return plain(name, rows)
 
     ours._client.upsert = upsert
@@ -296,6 +339,17 @@ for turn in range(12):
     assert [json.loads(line) for line in answers.splitlines()] == [EVERYBODY] * 12 and searches > 12
     assert len(names_of(clients[0], gallery)) == 1
     assert found(clients[0], gallery, template_of("", 523).embedding[None]) == ["Guest"]
+
+
+def test_a_gallery_that_was_encrypted_leaves_nothing_in_plain(clients, gallery, tmp_path, monkeypatch):
+    probes = enrolled(gallery)
+    assert found(clients[0], gallery, probes) == EVERYBODY
+    monkeypatch.setenv("FACEREC_GALLERY_KEY_FILE", str(tmp_path / "keys" / "key"))
+    add_key(tmp_path / "keys" / "key")
+    gallery.encrypt()
+    with pytest.raises(InvalidInput, match="in plain"):
+        found(clients[0], gallery, probes)
+    assert names_of(clients[0], gallery) == []
 
 
 @pytest.mark.parametrize("name", ["Milvus:http://anna:secret@milvus.example", "https://anna:secret@milvus.example"])

@@ -29,7 +29,7 @@ from facerec.faces.mtcnn_boxes import (
 )
 from facerec.faces.mtcnn_export import mtcnn_graphs
 from facerec.faces.reduced import detect_within
-from facerec.faces.together import in_parts, portion
+from facerec.faces.together import Place, Size, by_size, in_parts, portion
 from facerec.geometry import nms
 from facerec.records import Faces, Float32, Image, Int64
 from facerec.runtime import Graph, open_graph
@@ -37,8 +37,6 @@ from facerec.runtime import Graph, open_graph
 Candidates = tuple[Float32, Float32, Float32]
 """Boxes (N, 4), their scores (N,) and P-Net's offsets (N, 4)."""
 
-Place = tuple[int, int]
-"""The number of a picture, and of a copy in its pyramid."""
 Seen = tuple[np.ndarray, ...]
 """Boxes (N, 4), and what a net says of each."""
 
@@ -50,7 +48,7 @@ OVERLAP = 0.7  # of two boxes everywhere else
 class Level(NamedTuple):
     """One reduced copy of a picture: its height and width, and how much smaller it is."""
 
-    size: tuple[int, int]
+    size: Size
     scale: float
 
 
@@ -104,8 +102,8 @@ class Mtcnn:
     def _proposed(self, tables: Sequence[Table]) -> list[Float32]:
         """P-Net over the pyramids: squares that may hold a face, (N, 4) of each picture."""
         pyramids = [self._pyramid(table) for table in tables]
-        found: dict[tuple[int, int], Candidates] = {}
-        for size, places in _by_size(pyramids).items():
+        found: dict[Place, Candidates] = {}
+        for size, places in by_size([[level.size for level in pyramid] for pyramid in pyramids]).items():
             for part in in_parts(places, self._at_once // (size[0] * size[1])):
                 outputs = self._pnet(_stacked([resized(tables[picture], *size) for picture, _ in part]))
                 for place, scores, offsets in zip(part, *outputs, strict=True):
@@ -170,18 +168,9 @@ class Mtcnn:
         ]
 
 
-def _size(table: Table) -> tuple[int, int]:
+def _size(table: Table) -> Size:
     """Height and width of the picture that a table was made of."""
     return table.shape[0] - 1, table.shape[1] - 1
-
-
-def _by_size(pyramids: Sequence[Sequence[Level]]) -> dict[tuple[int, int], list[Place]]:
-    """Where in the pyramids copies of the same size are."""
-    places: dict[tuple[int, int], list[Place]] = {}
-    for picture, pyramid in enumerate(pyramids):
-        for number, level in enumerate(pyramid):
-            places.setdefault(level.size, []).append((picture, number))
-    return places
 
 
 def _squares(levels: Sequence[Candidates]) -> Float32:

@@ -9,7 +9,7 @@ net, much smaller, looks at each face once more, turned upright by these landmar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from facerec.digest import read_verified
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces import align
 from facerec.faces.reduced import detect_within
-from facerec.geometry import apply, invert, iou, nms, similarity_transform, warp
+from facerec.faces.together import Place, Size, by_size, in_parts, portion
+from facerec.geometry import Float64, apply, invert, iou, nms, similarity_transform, warp
 from facerec.records import Faces, Float32, Image
 from facerec.runtime import open_graph
 
@@ -34,6 +35,8 @@ PLACES: Float32 = (align.TEMPLATE - np.array([56, 71], np.float32)) * np.float32
 BATCH = 32
 """Faces that are looked at again together."""
 Opened = Callable[[np.ndarray], list[np.ndarray]]
+CALLS = 8
+"""Its net holds less of each pixel than MTCNN's, for which a call's portion is chosen: it is given more at once."""
 STRIDES = (8, 16, 32)
 NUMBERS = 15
 """What a cell says: its score, 4 numbers of the box, 10 of the landmarks."""
@@ -81,46 +84,73 @@ class SingleShot:
     def __init__(self, cells: Opened, settings: SingleShotSettings | None = None, shifts: Opened | None = None):
         """With the opened graphs.
 
-        cells   (1, H, W, 3) uint8, sides multiples of 32 -> [(1, cells, 15) float32]
+        cells   (N, H, W, 3) uint8, sides multiples of 32 -> [(N, cells, 15) float32]
         shifts  (N, 64, 64, 3) uint8 -> [(N, 5, 2) float32]; without, landmarks stay as the cells have them
         """
         self._cells, self._shifts = cells, shifts
-        self._settings = settings or SingleShotSettings()
+        self._settings, self._at_once = settings or SingleShotSettings(), CALLS * portion().call
 
     def __call__(self, image: Image) -> Faces:
         """All faces of a picture, best score first: (H, W, 3) uint8 RGB, any size -> Faces."""
         return self.detect_all([image])[0]
 
     def detect_all(self, images: Sequence[Image]) -> list[Faces]:
-        """The same of each picture, of any sizes."""
+        """The same of each picture, of any sizes, in fewer calls of the nets."""
         side = self._settings.long_side
-        return detect_within((side, side), lambda group: [self._detect(image) for image in group], images)
+        return detect_within((side, side), self._detect, images)
 
-    def _detect(self, image: Image) -> Faces:
-        seen, copy, factor = [self._seen(image)], image, 1
-        while max(copy.shape[:2]) // SMALLER >= LEAST and len(seen) < COPIES:
-            copy, factor = thirds(copy), factor * SMALLER
-            seen.append(enlarged(self._seen(copy), factor))
-        faces = merged(joined(seen), self._settings)
-        return corrected(image, faces, self._shifts) if self._shifts and len(faces) else faces
+    def _detect(self, images: Sequence[Image]) -> list[Faces]:
+        seen = self._seen([reduced(image) for image in images])
+        faces = [merged(joined(own), self._settings) for own in seen]
+        return corrected(images, faces, self._shifts) if self._shifts else faces
 
-    def _seen(self, image: Image) -> Faces:
-        """What the cells see in one copy, before any of it is dropped."""
-        height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in image.shape[:2])
-        framed = np.zeros((1, height, width, 3), np.uint8)
-        framed[0, : image.shape[0], : image.shape[1]] = image
-        return decode(self._cells(framed)[0][0], height, width, self._settings)
+    def _seen(self, copies: Sequence[Sequence[Image]]) -> list[list[Faces]]:
+        """What the cells see in each copy of each picture, before any of it is dropped, in the picture's own pixels."""
+        found: dict[Place, Faces] = {}
+        for size, places in by_size([[framing(copy) for copy in own] for own in copies]).items():
+            for part in in_parts(places, self._at_once // (size[0] * size[1])):
+                cells = self._cells(framed([copies[picture][number] for picture, number in part], size))[0]
+                for place, own in zip(part, cells, strict=True):
+                    found[place] = enlarged(decode(own, *size, self._settings), SMALLER ** place[1])
+        return [[found[picture, number] for number in range(len(own))] for picture, own in enumerate(copies)]
 
 
-def corrected(image: Image, faces: Faces, shifts: Opened) -> Faces:
-    """The same faces with their landmarks placed again, N > 0."""
-    matrices = [similarity_transform(points, PLACES) for points in faces.landmarks]
-    squares = np.stack([warp(image, matrix, (FACE, FACE)) for matrix in matrices])
-    places = (
-        PLACES + np.concatenate([shifts(squares[at : at + BATCH])[0] for at in range(0, len(squares), BATCH)]) * FACE
-    )
-    landmarks = np.stack([apply(invert(matrix), place) for matrix, place in zip(matrices, places, strict=True)])
-    return Faces(faces.boxes, landmarks.astype(np.float32), faces.scores)
+def reduced(image: Image) -> list[Image]:
+    """The picture, and smaller and smaller copies of it in which large faces are found."""
+    copies = [image]
+    while max(copies[-1].shape[:2]) // SMALLER >= LEAST and len(copies) < COPIES:
+        copies.append(thirds(copies[-1]))
+    return copies
+
+
+def framing(image: Image) -> Size:
+    """The size that the net can take: up to the next multiples of the largest stride."""
+    height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in image.shape[:2])
+    return height, width
+
+
+def framed(images: Sequence[Image], size: Size) -> np.ndarray:
+    """(N, *size, 3): pictures that fit into it, black to the right and below."""
+    frames = np.zeros((len(images), *size, 3), np.uint8)
+    for frame, image in zip(frames, images, strict=True):
+        frame[: image.shape[0], : image.shape[1]] = image
+    return frames
+
+
+def corrected(images: Sequence[Image], found: Sequence[Faces], shifts: Opened) -> list[Faces]:
+    """The same faces of each picture with their landmarks placed again."""
+    matrices = [[similarity_transform(points, PLACES) for points in faces.landmarks] for faces in found]
+    squares = [warp(image, one, (FACE, FACE)) for image, own in zip(images, matrices, strict=True) for one in own]
+    moved = [shift for part in in_parts(squares, BATCH) for shift in shifts(np.stack(part))[0]]
+    left = iter(moved)
+    return [_moved(faces, own, left) for faces, own in zip(found, matrices, strict=True)]
+
+
+def _moved(faces: Faces, matrices: Sequence[Float64], shifts: Iterator[Float32]) -> Faces:
+    """One picture's faces with the next of the shifts, each (5, 2) in the sides of its square."""
+    places = [apply(invert(matrix), PLACES + shift * FACE) for matrix, shift in zip(matrices, shifts, strict=False)]
+    landmarks = np.array(places, np.float32).reshape(-1, 5, 2)
+    return Faces(faces.boxes, landmarks, faces.scores)
 
 
 def open_single_shot(folder: Path = PACKAGED, threads: int | None = None) -> SingleShot:
@@ -141,7 +171,12 @@ def open_single_shot(folder: Path = PACKAGED, threads: int | None = None) -> Sin
         open_graph(read_verified(folder / file, digests[name]), threads)
         for name, file in (("detector", GRAPH), ("landmarks", LANDMARKS))
     )
-    return SingleShot(cells, settings, shifts)
+    return SingleShot(cells if cells.inputs["pixels"][0] is None else one_at_a_time(cells), settings, shifts)
+
+
+def one_at_a_time(cells: Opened) -> Opened:
+    """A graph that takes one picture, as folders have it that were written earlier, as one that takes several."""
+    return lambda frames: [np.concatenate([cells(frame[None])[0] for frame in frames])]
 
 
 def thirds(image: Image) -> Image:

@@ -41,7 +41,7 @@ def grainy(seed: int = 0) -> Image:
 
 
 FREE = {
-    "cells": {"pixels": {1: "height", 2: "width"}, "cells": {1: "cells"}},
+    "cells": {"pixels": {0: "N", 1: "height", 2: "width"}, "cells": {0: "N", 1: "cells"}},
     "shifts": {"pixels": {0: "N"}, "shifts": {0: "N"}},
 }
 """What a graph returns -> the axes that may have any length."""

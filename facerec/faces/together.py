@@ -14,6 +14,10 @@ from facerec import runtime
 from facerec.records import Image
 
 T = TypeVar("T")
+Size = tuple[int, int]
+"""Height and width."""
+Place = tuple[int, int]
+"""The number of a picture, and of a copy of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,19 @@ def in_parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
     """
     step = max(most, 1)
     return (items[start : start + step] for start in range(0, len(items), step))
+
+
+def by_size(sizes: Sequence[Sequence[Size]]) -> dict[Size, list[Place]]:
+    """Where among the copies of several pictures, given by their sizes, those of each size are.
+
+    >>> by_size([[(9, 9), (3, 3)], [(9, 9)]])
+    {(9, 9): [(0, 0), (1, 0)], (3, 3): [(0, 1)]}
+    """
+    places: dict[Size, list[Place]] = {}
+    for picture, own in enumerate(sizes):
+        for number, size in enumerate(own):
+            places.setdefault(size, []).append((picture, number))
+    return places
 
 
 def in_groups(images: Sequence[Image], pixels: int) -> Iterator[list[Image]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from facerec.digest import sha256
@@ -170,7 +171,7 @@ def test_landmarks_are_placed_again_in_the_upright_face() -> None:
     faces = Faces(np.float32([[0, 0, 9, 9]]), guess, np.float32([0.7]))
     shifts = np.zeros((1, 5, 2), np.float32)
     shifts[0, 2] = [0.25, 0]  # the nose a quarter of the square to the right
-    moved = corrected(picture, faces, lambda squares: [shifts[: len(squares)]])
+    (moved,) = corrected([picture], [faces], lambda squares: [shifts[: len(squares)]])
     np.testing.assert_allclose(moved.landmarks[0, [0, 1, 3, 4]], guess[0, [0, 1, 3, 4]], atol=1e-3)
     np.testing.assert_allclose(moved.landmarks[0, 2], guess[0, 2] + [0, 32], atol=1e-3)
 
@@ -224,3 +225,20 @@ def test_a_folder_that_is_none_is_explained(tmp_path: Path) -> None:
         (tmp_path / "own" / CARD).write_text(content)
         with pytest.raises((DamagedFile, InvalidInput)):
             open_single_shot(tmp_path / "own")
+
+
+def test_a_folder_whose_graph_takes_one_picture_finds_the_same(tmp_path: Path, portrait: Image) -> None:
+    shutil.copytree(PACKAGED, tmp_path / "earlier")
+    graph = onnx.load(tmp_path / "earlier" / GRAPH)
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(graph, tmp_path / "earlier" / GRAPH)
+    card = tmp_path / "earlier" / CARD
+    digests = [sha256((folder / GRAPH).read_bytes()) for folder in (PACKAGED, tmp_path / "earlier")]
+    card.write_text(card.read_text().replace(*digests))
+    pictures = [portrait[:128, 160:288], portrait[:128, 170:298], portrait[64:192, 160:288]]
+    found = [open_single_shot(folder).detect_all(pictures) for folder in (PACKAGED, tmp_path / "earlier")]
+    for ours, theirs in zip(*found, strict=True):
+        assert (
+            ours.landmarks.tobytes() == theirs.landmarks.tobytes() and ours.scores.tobytes() == theirs.scores.tobytes()
+        )
+    assert sum(map(len, found[0])) > 0

@@ -136,7 +136,7 @@ def inputs_of(shape: Sequence[int], dtype: type, count: int) -> np.ndarray:
     return np.random.default_rng(8).integers(0, 256, (count, *shape)).astype(dtype)
 
 
-@pytest.mark.parametrize("name", ["pnet", "rnet", "onet", "shifts", "encoder"])
+@pytest.mark.parametrize("name", ["pnet", "rnet", "onet", "cells", "shifts", "encoder"])
 def test_a_row_of_a_net_depends_on_its_own_input_alone(name: str) -> None:
     """Why a gallery's manifest does not depend on where a run was stopped and gone on with."""
     files = {"cells": (PACKAGED / GRAPH, (96, 64, 3)), "shifts": (PACKAGED / LANDMARKS, (64, 64, 3))}

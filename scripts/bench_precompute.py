@@ -25,13 +25,15 @@ from bench_precompute_parts import parts, together
 from facerec import images, runtime
 from facerec.errors import ManyFaces, NoFace
 from facerec.evaluation.result_file import write_result
-from facerec.faces.together import portion
+from facerec.faces.together import Portion, portion
 from facerec.gallery import open_gallery
 from facerec.recognition import Recognizer
 from facerec.recognition.choice import choice_named
 from facerec.recognition.enrollment import Sample, folder_samples
 
 BATCH = 32
+OTHERS = [Portion(call, 500_000) for call in (7_000, 110_000)] + [Portion(27_648, 130_000), Portion(27_648, 2_100_000)]
+"""What could be looked at together, beside what is."""
 
 
 def pictures_in(source: Path, folder: Path, count: int) -> list[Sample]:
@@ -111,7 +113,7 @@ def summed(taken: Sequence[dict[str, float]]) -> dict[str, Any]:
 
 def page(found: dict[str, Any]) -> str:
     """The result as a page."""
-    start, end = found["start"], found["end"]
+    start, end, note = found["start"], found["end"], f"\n{found['note']}\n" if found["note"] else ""
     return f"""# Precompute against its parts
 
 Made by `{found["command"]}`; the same in full: [precompute.json](precompute.json).
@@ -132,9 +134,7 @@ workers go on while this process waits.
 
 Pictures and gallery lay on {found["file_system"]}, where a file of 4 KB waited {start["disk_ms"]:.1f} ms for the disk
 before and {end["disk_ms"]:.1f} ms after; the machine's load was {start["load"]} before and {end["load"]} after.
-
-{found["note"]}
-
+{note}
 ## Where the time goes
 
 Medians over batches, one thread. Calls of a net are for all pictures of a batch.
@@ -148,14 +148,14 @@ Medians over batches, one thread. Calls of a net are for all pictures of a batch
 The same pictures one by one and a batch together, in turn; the ratio is that of the medians, above 1 where together is
 faster. The faces of both are {"the same to the last bit" if found["is_same"] else "NOT THE SAME"}.
 
-| detector | threads | one by one, ms | together, ms | ratio | by the processor's time |
-| --- | ---: | ---: | ---: | ---: | ---: |
+| detector | threads | pixels a call | a group | one by one, ms | together, ms | ratio | by the processor's time |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 {rows_of_together(found["together"])}
 
-How much is looked at together is chosen by the processor's cache (`facerec/faces/together.py`): P-Net gets copies of
-one size and R- and O-Net get crops of any picture, {portion().call:,} pixels a call, from pictures of
-{portion().group:,} pixels together. Larger calls are slower on a processor. On a GPU all of a batch goes into one
-call; no device was at hand, so no figure is given.
+P-Net gets copies of one size, and R- and O-Net crops of any picture, so many pixels a call (our own detector eight
+times as many), from pictures that have so many pixels together: what is in bold is in use
+(`facerec/faces/together.py`). More in a call leaves the processor's cache. On a GPU all of a batch goes into one call;
+no device was at hand, so no figure is given.
 """
 
 
@@ -167,11 +167,14 @@ def rows_of_parts(found: dict[str, dict[str, float]]) -> str:
 
 
 def rows_of_together(found: Sequence[dict[str, Any]]) -> str:
-    """A row for each detector and number of threads."""
+    """A row for each detector, number of threads and portion."""
+    used = (portion().call, portion().group)
+    marks = ["**" if (one["call"], one["group"]) == used else "" for one in found]
     return "\n".join(
-        f"| {one['detector']} | {one['threads']} | {one['one by one']:.2f} | {one['together']:.2f} "
-        f"| {one['ratio']:.3f} | {one['ratio_processor']:.3f} |"
-        for one in found
+        f"| {one['detector']} | {one['threads']} | {mark}{one['call']:,}{mark} | {mark}{one['group']:,}{mark} "
+        f"| {one['one_by_one_ms']:.2f} "
+        f"| {one['together_ms']:.2f} | {one['ratio']:.3f} | {one['ratio_processor']:.3f} |"
+        for one, mark in zip(found, marks, strict=True)
     )
 
 
@@ -194,9 +197,10 @@ def main() -> None:
         where = parts(blobs, BATCH)
         pixels = [images.decode(one, name="a picture") for one in blobs[: 3 * BATCH]]
         found_together = [
-            together(pixels, detector, threads, BATCH, options.rounds)
-            for detector in ("mtcnn", "facerec")
+            row
+            for detector, others in (("mtcnn", OTHERS), ("facerec", ()))
             for threads in (1, 2)
+            for row in together(pixels, detector, threads, BATCH, options.rounds, others)
         ]
         runtime.use(threads=1)
         found = {

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from facerec.faces.encoder import open_encoder
 from facerec.faces.mtcnn import Mtcnn
 from facerec.faces.mtcnn_export import mtcnn_graphs
 from facerec.faces.quality import quality
+from facerec.faces.together import PORTIONS, Portion
 from facerec.records import Faces, Image
 from facerec.runtime import Graph, open_graph
 
@@ -98,28 +100,50 @@ def alike(first: Sequence[Faces], second: Sequence[Faces]) -> bool:
     )
 
 
-def together(pixels: Sequence[Image], name: str, threads: int, batch: int, rounds: int) -> dict[str, object]:
-    """A batch's pictures one by one and together, in turn: milliseconds a picture, and whether faces are the same."""
+@contextmanager
+def looking_at(portion: Portion) -> Iterator[None]:
+    """So much at once, for detectors that are opened and used within."""
+    usual = PORTIONS["cpu"]
+    PORTIONS["cpu"] = portion
+    yield
+    PORTIONS["cpu"] = usual
+
+
+def together(
+    pixels: Sequence[Image], name: str, threads: int, batch: int, rounds: int, others: Sequence[Portion] = ()
+) -> list[dict[str, Any]]:
+    """A batch's pictures one by one and together, the usual portion at once and others, in turn.
+
+    Of each portion milliseconds a picture, the ratio of the medians, and whether faces are the same to the last bit.
+    """
     runtime.use(threads=threads)
-    detector, turns, same = create_detector(name), [], True
+    portions, opened = [PORTIONS["cpu"], *others], {}
+    for portion in portions:
+        with looking_at(portion):
+            opened[portion] = create_detector(name)
+    works: list[tuple[Portion | None, Portion]] = [(None, portions[0]), *((one, one) for one in portions)]
+    turns: list[dict[Portion | None, tuple[float, float]]] = []
+    found: dict[tuple[Portion | None, int], list[Faces]] = {}
     for number in range(rounds + 1):
         for at in range(0, len(pixels), batch):
-            part = pixels[at : at + batch]
-            works: dict[str, Callable[[Sequence[Image]], list[Faces]]] = {
-                "one by one": lambda part: [detector(one) for one in part], "together": detector.detect_all,
-            }  # fmt: skip
-            taken, found = {}, {}
-            for which in sorted(works, reverse=bool(number % 2)):
-                started, busy = time.perf_counter(), time.process_time()
-                found[which] = works[which](part)
-                taken[which] = 1000 * (time.perf_counter() - started) / len(part)
-                taken[f"{which}, processor"] = 1000 * (time.process_time() - busy) / len(part)
-            same &= alike(*found.values())
-            turns.append(taken)
+            part, taken = pixels[at : at + batch], {}
+            for which, portion in works if number % 2 else works[::-1]:
+                with looking_at(portion):
+                    detector = opened[portion]
+                    started, busy = time.perf_counter(), time.process_time()
+                    found[which, at] = detector.detect_all(part) if which else [detector(one) for one in part]
+                    taken[which] = time.perf_counter() - started, time.process_time() - busy
+            turns.append({which: (1000 * a / len(part), 1000 * b / len(part)) for which, (a, b) in taken.items()})
     measured = turns[len(turns) // (rounds + 1) :]  # the first round warms up
-    medians = {side: float(np.median([one[side] for one in measured])) for side in measured[0]}
-    return {
-        "detector": name, "threads": threads, **medians, "is_same": same,
-        "ratio": medians["one by one"] / medians["together"],
-        "ratio_processor": medians["one by one, processor"] / medians["together, processor"], "turns": measured,
-    }  # fmt: skip
+    medians = {which: np.median([one[which] for one in measured], axis=0) for which in measured[0]}
+    return [
+        {
+            "detector": name, "threads": threads, "call": one.call, "group": one.group,
+            "one_by_one_ms": float(medians[None][0]), "together_ms": float(medians[one][0]),
+            "ratio": float(medians[None][0] / medians[one][0]),
+            "ratio_processor": float(medians[None][1] / medians[one][1]),
+            "is_same": all(alike(found[None, at], found[one, at]) for at in range(0, len(pixels), batch)),
+            "turns": [[*turn[None], *turn[one]] for turn in measured],
+        }
+        for one in portions
+    ]  # fmt: skip

@@ -50,7 +50,8 @@ TRIES = 8
 PATIENCE, PAUSE = 5.0, 0.05
 """Seconds without a turn after which whoever wrote counts as killed, and between two looks."""
 CLAIM = 0.02
-"""Seconds after which whoever looked at a collection before it was claimed has claimed it too."""
+"""Seconds after which whoever looked at a collection before it was claimed has claimed it too; longer where Milvus is
+slow."""
 NOWHERE = State("", -1, None)
 GONE = 100
 """Milvus's code for a collection that is not there."""
@@ -164,8 +165,9 @@ class Milvus:
             self._last[family] = there.name
             if there.state == present:
                 return there
+            began = time.monotonic()
             claim = self._say(there.name, NOWHERE)
-            time.sleep(CLAIM)
+            time.sleep(max(CLAIM, 2 * (time.monotonic() - began)))
             if self._look(there.name) != claim:
                 return None
             changes = self._changes(gallery, encoder, there.state)

@@ -24,7 +24,6 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from milvus_lite.server_manager import server_manager_instance
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -32,7 +31,7 @@ from facerec.gallery import open_gallery
 from facerec.gallery.elsewhere import InTheServer
 from facerec.gallery.index import ExactIndex, FaissIndex
 from facerec.gallery.kinds import index_builder
-from facerec.gallery.milvus import Milvus, collections_of
+from facerec.gallery.milvus import Milvus
 from facerec.gallery.store import Gallery
 from facerec.records import DIM, Float32, Int64, Template, unit
 from tests.gallery.server import running
@@ -118,9 +117,7 @@ class Engines:
         began = time.perf_counter()
         where.follow(self.gallery, ENCODER)
         self.seconds[f"{name}, filled from SQL"] = time.perf_counter() - began
-        (there,) = where._all(collections_of(self.gallery.state().database, ENCODER))
-        files = server_manager_instance._servers[where._uri][1]  # it says that all is indexed before anything is
-        files.get_collection(there.name)._wait_for_bg()
+        where.settle(self.gallery, ENCODER)
         self.seconds[name] = time.perf_counter() - began
         self.milvus[name] = where
         self.search[name] = lambda probe: where.search(self.gallery, ENCODER, probe, 10).ids[0]

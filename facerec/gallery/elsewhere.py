@@ -32,6 +32,10 @@ class Sizes(NamedTuple):
 class Elsewhere(Protocol):
     """Where the embeddings are."""
 
+    def settle(self, gallery: Gallery, encoder: str) -> None:
+        """Be at the gallery's present state with all that makes searches fast; a search needs none of it."""
+        ...
+
     def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
         """The k best templates per probe, of the gallery's present state: (Q, 128) -> (Q, <= k), best first.
 
@@ -77,6 +81,9 @@ class InTheServer:
 
     def __init__(self, exact: bool = False):
         self._exact = exact
+
+    def settle(self, gallery: Gallery, encoder: str) -> None:
+        """The server always is."""
 
     def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
         return gallery.search_in_server(encoder, probes, k, self._exact)

@@ -81,7 +81,6 @@ class Milvus:
     def __init__(self, uri: str, kind: str = FLAT):
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it reads this once, and tells of every end of a connection
         try:
-            from pymilvus import MilvusClient
             from pymilvus.exceptions import MilvusException
         except ImportError as error:
             raise MissingPart("searching in Milvus needs pymilvus: pip install 'facerec[milvus]'") from error
@@ -92,11 +91,17 @@ class Milvus:
         self._lock = threading.Lock()
         self._loaded: set[str] = set()
         self._last: dict[str, str] = {}
+        self._client: Any = self._opened()
+
+    def _opened(self) -> Any:
+        from pymilvus import MilvusClient
+
         try:
-            self._client: Any = MilvusClient(uri, token=milvus_token())
-            keep_from_others(uri)
-        except (MilvusException, OSError) as error:
-            raise GalleryUnusable(f"Milvus at {shown(uri)} {reason(error, uri)}") from None
+            client = MilvusClient(self._uri, token=milvus_token())
+            keep_from_others(self._uri)
+        except (self._failed, OSError) as error:
+            raise GalleryUnusable(f"Milvus at {shown(self._uri)} {reason(error, self._uri)}") from None
+        return client
 
     def close(self) -> None:
         """Let go of it."""
@@ -105,6 +110,24 @@ class Milvus:
     def follow(self, gallery: Gallery, encoder: str) -> None:
         """Have a collection at the gallery's present state. Raises GalleryUnusable where Milvus refuses."""
         self._until_done(lambda: self._followed(gallery, encoder))
+
+    def settle(self, gallery: Gallery, encoder: str) -> None:
+        """Follow, and wait until all is indexed: before that it is scanned. Nobody else may use it meanwhile.
+
+        The embedded form says that it is indexed before it is, but waits where it is closed; so it is opened again.
+        """
+        there = self._until_done(lambda: self._followed(gallery, encoder))
+        if "://" in self._uri:
+            while self._client.describe_index(there.name, "embedding").get("pending_index_rows"):
+                time.sleep(PAUSE)
+            return
+        from milvus_lite.server_manager import server_manager_instance as processes
+
+        self._client.close()
+        processes.release_server(self._uri)
+        self._loaded.clear()
+        self._client = self._opened()
+        self.follow(gallery, encoder)
 
     def search(self, gallery: Gallery, encoder: str, probes: Float32, k: int) -> Candidates:
         """(Q, 128) -> (Q, <= k): as many as there are, best first.
@@ -159,9 +182,8 @@ class Milvus:
             family = collections_of(present.database, encoder)
             last = self._look(self._last.get(family, family))
             there = last if last and last.state == present else self._settled(family, present)
-            if there is None:
+            if there is None or not self._load(there.name):
                 return self._made(gallery, self._changes(gallery, encoder, NOWHERE))
-            self._load(there.name)
             self._last[family] = there.name
             if there.state == present:
                 return there
@@ -272,11 +294,21 @@ class Milvus:
         self._loaded.add(name)
         return Collection(name, NOWHERE, self._index, said["facerec.turn"])
 
-    def _load(self, name: str) -> None:
-        """A collection that was made by a process before this one lies on the disk, until it is asked for."""
+    def _load(self, name: str) -> bool:
+        """A collection that was made by a process before this one lies on the disk, until it is asked for.
+
+        False where the embedded form cannot read its own files: of a process that was killed it leaves half an index.
+        """
         if name not in self._loaded:
-            self._client.load_collection(name)
+            try:
+                self._client.load_collection(name)
+            except self._failed as error:
+                if "://" in self._uri or error.code == GONE:
+                    raise
+                log.warning("what lies in Milvus cannot be read (%s) and is made anew", reason(error, self._uri))
+                return False
             self._loaded.add(name)
+        return True
 
     def _all(self, family: str) -> list[Collection]:
         """Every collection of a gallery and an encoder, those that are not complete and old ones included."""

@@ -80,6 +80,9 @@ def test_elsewhere_is_measured_on_templates_that_stay_where_they_are(gallery, ma
         def __init__(self, passed_over):
             self.passed_over = passed_over
 
+        def settle(self, gallery, encoder):
+            asked.append("settle")
+
         def search(self, gallery, encoder, probes, k):
             asked.append(len(probes))
             stored = gallery.embeddings(encoder)
@@ -87,7 +90,7 @@ def test_elsewhere_is_measured_on_templates_that_stay_where_they_are(gallery, ma
             keep = [0, *range(1 + self.passed_over, found.ids.shape[1])]
             return Candidates(found.ids[:, keep], found.similarities[:, keep])
 
-    assert measure_elsewhere(gallery, encoder, Here(0), "a name", 0.5) is None and asked == [1]
+    assert measure_elsewhere(gallery, encoder, Here(0), "a name", 0.5) is None and asked == ["settle", 1]
     gallery.enroll([make(f"Person {number % 10}", number) for number in range(9, 30)])
     right = measure_elsewhere(gallery, encoder, Here(0), "a name", -1)
     assert (right.recall, right.probes, right.templates, right.mated) == (1, 30, 30, 30)

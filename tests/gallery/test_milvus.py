@@ -140,6 +140,24 @@ def test_a_process_after_the_one_that_filled_it(gallery, tmp_path):
         Milvus(place)
 
 
+def test_half_an_index_of_a_killed_process_is_made_anew(gallery, tmp_path, caplog):
+    pytest.importorskip("milvus_lite", reason=WITHOUT)
+    probes, place = enrolled(gallery, people=20, each=60), tmp_path / "milvus.db"
+    first = Milvus(str(place), "HNSW")
+    first.settle(gallery, ENCODER)
+    names = names_of(first, gallery)
+    (index,) = place.rglob("*.idx")  # settled: it is there
+    first.close()
+    from milvus_lite.server_manager import server_manager_instance as processes
+
+    processes.release_server(str(place))
+    index.write_bytes(index.read_bytes()[: index.stat().st_size // 2])
+    again = Milvus(str(place), "HNSW")
+    assert found(again, gallery, probes) == EVERYBODY
+    assert names_of(again, gallery) != names and "made anew" in caplog.text
+    processes.release_server(str(place))
+
+
 def test_a_collection_replaced_while_it_is_searched(clients, gallery):
     ours, theirs = clients
     probes = enrolled(gallery)

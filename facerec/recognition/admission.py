@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facerec.errors import Conflict, NotEnrolled, Unfit, UnlikeOthers
+from facerec.gallery.checks import clean_name
 from facerec.gallery.fusion import fused
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.recognition.deciding import point_for, search_calibration
@@ -39,13 +41,15 @@ class Admission:
         """Why each must not be stored; None where it may. Those that may count for those after them."""
         if not templates:
             return []
+        templates = [replace(one, subject=clean_name(one.subject)) for one in templates]
         enrolled = self._searcher.current()
         nearest = enrolled.search(np.stack([template.embedding for template in templates]), 2)
+        known = {template.subject for template in templates}.intersection(enrolled.names.values())
         admitted: list[Template] = []
         joined: set[str] = set()
         verdicts: list[Unfit | None] = []
         for template, found in zip(templates, nearest, strict=True):
-            own = self._own(template, found)
+            own = self._own(template, found) if template.subject in known else []
             new = [(one.subject, float(one.embedding @ template.embedding)) for one in admitted]
             verdicts.append(self._verdict(template, [*own, *found, *new], len(enrolled.names) + len(joined)))
             if verdicts[-1] is None:
@@ -54,7 +58,7 @@ class Admission:
         return verdicts
 
     def _own(self, template: Template, found: Named) -> Named:
-        """How like its own subject a face is; nothing where that is not enrolled."""
+        """How like its own subject a face is; nothing where that is gone by now."""
         if own := [(name, alike) for name, alike in found if name == template.subject]:
             return own
         try:

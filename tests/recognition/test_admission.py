@@ -79,6 +79,17 @@ def test_a_face_unlike_the_subjects_others_needs_force(tmp_path: Path) -> None:
     assert outcomes(known.enroll("Anna", [picture(CARL)], force=True)) == ["enrolled"]
 
 
+def test_a_name_that_is_typed_in_another_way_is_the_same_subject(tmp_path: Path) -> None:
+    """A folder's name as some systems keep it, the two dots apart from the letter, and as the gallery does."""
+    known, apart, joined = recognizer(tmp_path, {DORA: (ANNA, 0.7)}), "Zoe\u0308", "Zo\u00eb"
+    assert outcomes(known.enroll(apart, [picture(ANNA), picture(CARL), picture(DORA)])) == [
+        "enrolled", "unlike_others", "enrolled",
+    ]  # fmt: skip
+    assert outcomes(known.enroll(joined, [picture(BERT)])) == ["unlike_others"]
+    assert outcomes(known.enroll(apart, [picture(EMIL)])) == ["unlike_others"]
+    assert [subject.name for subject in known.gallery.subjects()] == [joined]
+
+
 def test_the_first_picture_of_a_subject_is_like_nothing_and_may_be(tmp_path: Path) -> None:
     assert outcomes(recognizer(tmp_path).enroll("Anna", [picture(ANNA), picture(CARL)])) == [
         "enrolled",

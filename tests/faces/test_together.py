@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data as photos
 
+from facerec import runtime
+from facerec.errors import MissingPart
 from facerec.faces import mtcnn_boxes as boxes_of
 from facerec.faces import together
 from facerec.faces.area import crops, resized, running_sums
@@ -91,6 +93,25 @@ def test_any_order_and_any_grouping_give_the_same_faces(
 def test_the_pictures_show_what_they_are_there_for() -> None:
     counts = [len(faces) for faces in detector("mtcnn").detect_all(pictures())]
     assert counts[0] == counts[1] == counts[4] == 1 and counts[5] == 2 and counts[2] == counts[3] == counts[7] == 0
+
+
+@pytest.fixture
+def device() -> Iterator[None]:
+    """Graphs that are opened meanwhile run on a CUDA device."""
+    try:
+        runtime.use(device="cuda")
+    except MissingPart:
+        pytest.skip("no CUDA at hand")
+    yield
+    runtime.use()
+
+
+@pytest.mark.parametrize("name", ["mtcnn", "facerec"])
+def test_on_a_device_the_same_faces_are_found_together(name: str, device: None) -> None:
+    expected = [detector(name)(picture) for picture in pictures()]
+    found = create_detector(name).detect_all(pictures())
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=1)
 
 
 def slowly(image: Image) -> Faces:

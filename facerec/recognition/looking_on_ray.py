@@ -66,7 +66,13 @@ class RayWorkers:
         )  # fmt: skip
         try:
             answers = list(looked.iter_batches(batch_size=None, batch_format="numpy"))
-        except (self._ray.api.exceptions.RayError, data.exceptions.ExecutionTimeoutError) as error:
+        except data.exceptions.ExecutionTimeoutError as error:
+            waited = data.DataContext.get_current().execution_no_progress_timeout_s
+            raise FacerecError(
+                f"for {waited:g} s no worker of Ray has looked at a picture: every one that tried was killed, or "
+                "others have all processors: what was reported is stored"
+            ) from error
+        except self._ray.api.exceptions.RayError as error:
             raise FacerecError(f"a worker of Ray failed: {reason(error)}: what was reported is stored") from error
         return [one for answer in answers for one in self._seen(answer)]
 

@@ -18,13 +18,18 @@ EVERYWHERE = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to its makers
     "RAY_ENABLE_AUTO_CONNECT": "0",  # what is still under way when it ends does not begin another
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # a command that is told to end does so, and prints no stack
-    "RAY_DATA_EXECUTION_NO_PROGRESS_TIMEOUT_S": "600",  # it tries for ever to look at a picture that kills every worker
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # what its processes say goes to their logs, and never among our answers
 }
 ONLY_HERE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system: no address but 127.0.0.1
     "RAY_AUTH_MODE": "token",  # and there only for whoever knows RAY_AUTH_TOKEN
 }
 """Read by Ray while it is imported and begun: always, and for one of this process's own."""
+
+PATIENCE = ("RAY_DATA_EXECUTION_NO_PROGRESS_TIMEOUT_S", "600")
+"""Seconds in which nothing comes back, and no longer: a picture that kills every worker is tried for ever. Where the
+environment says another number, it holds.
+"""
 
 LONGEST = 20
 """Characters of a folder for temporary files that leave room for the paths of Ray's sockets, of 103 at most."""
@@ -63,6 +68,7 @@ class Ray:
 def _prepare(address: str) -> None:
     """Set what Ray reads while it is imported and begun."""
     os.environ.update(EVERYWHERE)
+    os.environ.setdefault(*PATIENCE)
     if not address:
         os.environ.update(ONLY_HERE)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray leaves one in the home folder

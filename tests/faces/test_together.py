@@ -97,7 +97,8 @@ def test_the_pictures_show_what_they_are_there_for() -> None:
 
 @pytest.fixture
 def device() -> Iterator[None]:
-    """Graphs that are opened meanwhile run on a CUDA device."""
+    """Graphs that are opened meanwhile run on a CUDA device; those to compare with are opened before."""
+    detector("mtcnn"), detector("facerec")
     try:
         runtime.use(device="cuda")
     except MissingPart:

@@ -54,7 +54,7 @@ def clients(cluster, gallery):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    monkeypatch.setattr(module, "PATIENCE", 0.8)
 
 
 def names_of(client: Milvus, gallery) -> list[str]:
@@ -208,7 +208,7 @@ def test_who_writes_is_waited_for_and_who_was_killed_is_not(clients, gallery, im
     gallery.enroll([template_of("Late", number) for number in range(900, 910)])
     monkeypatch.setattr(module, "AT_ONCE", 1)
     plain = theirs._client.upsert
-    theirs._client.upsert = lambda *given: time.sleep(0.08) or plain(*given)  # 0.8 s in all: longer than the patience
+    theirs._client.upsert = lambda *given: time.sleep(0.12) or plain(*given)  # 1.2 s in all: longer than the patience
     began, say = threading.Event(), theirs._say
 
     def said(*given):

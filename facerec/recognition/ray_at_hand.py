@@ -6,13 +6,14 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from facerec.errors import InvalidInput, MissingPart
+from facerec.errors import FacerecError, InvalidInput, MissingPart
 
 EVERYWHERE = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to its makers
@@ -34,7 +35,6 @@ environment says another number, it holds.
 LONGEST = 20
 """Characters of a folder for temporary files that leave room for the paths of Ray's sockets, of 103 at most."""
 
-
 KNOCK = 5.0
 """Seconds that a machine may take to answer."""
 
@@ -43,7 +43,7 @@ class Ray:
     """A Ray of so many processors that ends when it is closed, or the one at an address, which is left as it was.
 
     `api` and `data` are the modules `ray` and `ray.data`. Raises MissingPart without them, InvalidInput for an address
-    where no Ray answers.
+    where no Ray answers, FacerecError where none can begin.
     """
 
     def __init__(self, processors: int, address: str = ""):
@@ -66,7 +66,10 @@ class Ray:
 
 
 def _prepare(address: str) -> None:
-    """Set what Ray reads while it is imported and begun."""
+    """Set what Ray reads while it is imported and begun. Raises InvalidInput where it was imported without."""
+    ray = sys.modules.get("ray")
+    if ray and not (address or ray.is_initialized() or ONLY_HERE.items() <= os.environ.items()):
+        raise InvalidInput("this process has imported ray, too early for it to be private: call ray.init() yourself")
     os.environ.update(EVERYWHERE)
     os.environ.setdefault(*PATIENCE)
     if not address:
@@ -113,10 +116,13 @@ def _begun(ray: Any, processors: int) -> Iterator[None]:
     short = "/tmp" if len(tempfile.gettempdir()) > LONGEST and Path("/tmp").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="facerec-", dir=short, ignore_cleanup_errors=True) as private:
         inside = Path(private) / "r"  # Ray opens its own folder to everybody; the one around it stays closed
-        ray.init(
-            "local", num_cpus=processors, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-            _temp_dir=str(inside),
-        )  # fmt: skip
+        try:
+            ray.init(
+                "local", num_cpus=processors, include_dashboard=False, log_to_driver=False,
+                logging_level=logging.ERROR, _temp_dir=str(inside),
+            )  # fmt: skip
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise FacerecError(f"Ray does not begin on this machine: {str(error).splitlines()[0]}") from error
         try:
             yield
         finally:

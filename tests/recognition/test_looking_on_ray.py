@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +36,13 @@ def test_without_ray_one_is_told_how_to_get_it(monkeypatch):
         RayWorkers(RECIPE, 1, "digest")
 
 
+def test_a_ray_that_was_imported_too_early_to_be_private_is_not_begun(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False))
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with pytest.raises(InvalidInput, match="too early for it to be private"):
+        RayWorkers(RECIPE, 1, "digest")
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Portraits, a cat, and a file that is no picture: (subject, path)."""
@@ -51,20 +60,24 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ray():
-    pytest.importorskip("ray.data")
-    return pytest.importorskip("ray")
-
-
-@pytest.fixture(scope="module")
-def own_ray(ray):
+def own_ray():
     """One Ray for all tests that need one: it takes seconds to begin. In the end nothing of it may be left."""
+    if not find_spec("ray"):
+        pytest.skip("needs ray")
     workers = RayWorkers(RECIPE, 2, Recognizer.open(detector="mtcnn", encoder="default").encoder)
+    import ray
+
     begun, folder = processes(), Path(ray.get_runtime_context().get_temp_dir())
     yield workers
     workers.close()
     assert not ray.is_initialized() and not folder.parent.exists()
     assert begun and not pytest.importorskip("psutil").wait_procs(begun, timeout=20)[1]
+
+
+@pytest.fixture(scope="module")
+def ray(own_ray):
+    """The module, imported when it is private."""
+    return pytest.importorskip("ray")
 
 
 def processes(title: str = "") -> list:
@@ -197,6 +210,15 @@ def test_a_killed_command_is_gone_on_with_by_starting_it_again(ray, own_ray, tmp
     list(here.enroll_all(("Ada", path) for path in sorted((tmp_path / "people" / "Ada").iterdir())))
     made = compared(manifest(here.gallery, here.encoder), manifest(open_gallery(tmp_path / "there.db"), here.encoder))
     assert made.is_none and made.equal == 110
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64])
+def test_nobody_joins_without_its_token(ray, own_ray, photos, tmp_path, token):
+    joins = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, "RAY_AUTH_TOKEN": token}
+    joins |= {"RAY_AUTH_MODE": "token" if token else "disabled", "RAY_NUM_REDIS_GET_RETRIES": "1"}  # a second, not 20
+    ran = precompute(photos[0][1].parent.parent, tmp_path / "gallery.db", joins)
+    assert ran.returncode == 2
+    assert json.loads(ran.stdout)["reason"].startswith("no Ray answers at RAY_ADDRESS=127.0.0.1:")
 
 
 @pytest.mark.parametrize(

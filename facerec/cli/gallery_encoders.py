@@ -157,7 +157,12 @@ def switch(encoder: str | None, back: bool, incomplete: bool, gallery: str | Non
 @options.templates
 @answering
 def index(
-    kind: str | None, least_recall: float, gallery: str | None, encoder: str | None, templates: str, as_json: bool
+    kind: str | None,
+    least_recall: float,
+    gallery: str | None,
+    encoder: str | None,
+    templates: str | None,
+    as_json: bool,
 ) -> int:
     """Say, or choose, how everybody in this gallery is searched.
 
@@ -172,7 +177,7 @@ def index(
     What is chosen is built, and kept beside the gallery if that takes a second or more.
     """
     from facerec.gallery.elsewhere import elsewhere_named
-    from facerec.gallery.fusion import COMBINED
+    from facerec.gallery.fusion import COMBINED, FUSED
     from facerec.gallery.kinds import EXACT, SETTING, index_builder
     from facerec.gallery.measured import candidates, chosen, measure, trial
     from facerec.gallery.milvus_kinds import MILVUS, to_be_kept
@@ -191,7 +196,8 @@ def index(
     if elsewhere:
         choose_elsewhere(opened, kind, elsewhere, digest, threshold, as_json)
         return FOUND
-    on = trial(opened.load(digest), threshold, COMBINED[templates])
+    combine = COMBINED[templates or FUSED]
+    on = trial(opened.load(digest), threshold, combine)
     specs = candidates(len(on.searched)) if kind == "auto" else (kind,)
     found: list[Measured] = []
     with Counter("measuring") as progress:
@@ -204,7 +210,7 @@ def index(
         del on
         with Counter("building for the next command") as progress:
             progress(0, 1)
-            Searcher(opened, digest, index_builder(used), COMBINED[templates]).current()
+            Searcher(opened, digest, index_builder(used), combine).current()
             progress(1, 1)
     say(as_json, f"in use from now on: {used}", {"outcome": "index", "index": used})
     return FOUND
@@ -220,7 +226,7 @@ def choose_elsewhere(
     with Counter("measuring") as progress:
         found = measure_elsewhere(opened, digest, elsewhere, kind, threshold, progress=progress)
     opened.save_setting(SETTING, kind)
-    lines = [f"in use from now on: {kind}", "where people are searched for: say --templates each"]
+    lines = [f"in use from now on: {kind}; each template of a subject is compared by itself there"]
     if found:
         say(as_json, index_in_words(found), {"outcome": "measured", **asdict(found), "times": found.times_as_fast})
     else:

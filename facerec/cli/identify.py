@@ -37,7 +37,7 @@ SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @answering
 def identify(
     pictures: tuple[Path, ...], top: int, target_fpir: float | None, draw: Path | None, gallery: str | None,
-    detector: str, encoder: str | None, templates: str, index: str, device: str, as_json: bool,
+    detector: str, encoder: str | None, templates: str | None, index: str, device: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Name every face on each PHOTO, or say that nobody enrolled is similar enough.
 

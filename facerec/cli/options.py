@@ -33,8 +33,9 @@ face = click.option(
 )  # fmt: skip
 yes = click.option("--yes", is_flag=True, help="Do not ask before something is destroyed.")
 templates = click.option(
-    "--templates", type=click.Choice(["fused", "each"]), default="fused", show_default=True,
-    help="Where a subject has several pictures: compare with all as one, or with each, and the most similar counts.",
+    "--templates", type=click.Choice(["fused", "each"]),
+    help="Where a subject has several pictures: compare with all as one, or with each, and the most similar counts.  "
+    "[default: fused; each where the search is outside of this process]",
 )  # fmt: skip
 index = click.option(
     "--index", metavar="exact|half|FACTORY|server|milvus:URI[#KIND]",

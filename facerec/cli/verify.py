@@ -37,7 +37,7 @@ STATUS = {"match": FOUND, "no_match": NOT_FOUND, "undecided": UNDECIDED}
 @answering
 def verify(
     pictures: tuple[Path, ...], subject: str | None, head: str, fmr: float | None, explain: Path | None,
-    gallery: str | None, detector: str, encoder: str | None, face: str, templates: str, as_json: bool,
+    gallery: str | None, detector: str, encoder: str | None, face: str, templates: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Say whether two pictures, or a picture and an enrolled subject, are of one person.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from facerec.errors import EncoderMismatch, InvalidInput
+from facerec.gallery.fusion import EACH
 from facerec.gallery.milvus_kinds import MILVUS, milvus_place
 from facerec.records import Candidates, Float32, Int64
 
@@ -133,5 +134,5 @@ def elsewhere_named(name: str) -> Elsewhere | None:
 
 def require_each(templates: str) -> None:
     """Raise InvalidInput unless every template is to be compared by itself."""
-    if templates != "each":
-        raise InvalidInput("elsewhere every template is compared by itself: say --templates each")
+    if templates != EACH:
+        raise InvalidInput(f"elsewhere every template is compared by itself: say --templates {EACH}")

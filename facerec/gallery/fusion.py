@@ -60,5 +60,6 @@ def apart(stored: StoredEmbeddings) -> StoredEmbeddings:
     return stored
 
 
-COMBINED = {"fused": fused, "each": apart}
+FUSED, EACH = "fused", "each"
+COMBINED = {FUSED: fused, EACH: apart}
 """How several templates of a subject are searched, by name."""

@@ -16,7 +16,7 @@ from facerec.faces.encoder import open_encoder
 from facerec.faces.gate import Gate
 from facerec.faces.pipeline import FacePipeline, Portraits
 from facerec.faces.quality import quality
-from facerec.gallery.fusion import COMBINED
+from facerec.gallery.fusion import COMBINED, EACH, FUSED
 from facerec.metrics.identification import expected_fpir
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.recognition.admission import Admission
@@ -41,7 +41,7 @@ class Recognizer:
 
     def __init__(
         self, pipeline: FacePipeline, points: OperatingPoints, gallery: Gallery | None = None, face: str = "only",
-        detector: str = "custom", head: Head | None = None, templates: str = "fused",
+        detector: str = "custom", head: Head | None = None, templates: str | None = None,
         index: str | None = None, device: str = "cpu",
     ):  # fmt: skip
         self.pipeline, self.points, self.detector, self.face = pipeline, points, detector, face
@@ -52,7 +52,7 @@ class Recognizer:
     @classmethod
     def open(
         cls, gallery: str | Path | Gallery | None = None, *, detector: str = "mtcnn",
-        encoder: str | Path | None = None, face: str = "only", head: str = "cosine", templates: str = "fused",
+        encoder: str | Path | None = None, face: str = "only", head: str = "cosine", templates: str | None = None,
         index: str | None = None, device: str = "cpu",
     ) -> Recognizer:  # fmt: skip
         """A recognizer of the packaged or named parts.
@@ -64,7 +64,7 @@ class Recognizer:
         head      how two faces are verified: by the "cosine", or by the encoder's "binary" head where it has one; to
                   identify somebody the cosine is used always
         templates how several templates of a subject are compared: "fused" into one, or "each", of which the most
-                  similar counts
+                  similar counts; None: fused, and each where the index is not in this process
         index     how everybody is searched: "exact", or approximately by a name of faiss's, such as "HNSW32"; None: as
                   was chosen for the gallery
         device    where: "cpu", "cuda", or "auto"; see `facerec.gallery.kinds.index_builder`
@@ -206,11 +206,12 @@ class Recognizer:
 
         kind = self._index or self.gallery.setting(SETTING) or EXACT
         if elsewhere := elsewhere_named(kind):
-            require_each(self._templates)
+            require_each(self._templates or EACH)
             return RemoteSearcher(self.gallery, self.encoder, elsewhere)
         return Searcher(self.gallery, self.encoder, index_builder(kind, self._device), self._combine)
 
     def _combine(self, stored: StoredEmbeddings) -> StoredEmbeddings:
-        if self._templates not in COMBINED:
-            raise InvalidInput(f"no way {self._templates!r} to compare templates; known: {', '.join(COMBINED)}")
-        return COMBINED[self._templates](stored)
+        templates = self._templates or FUSED
+        if templates not in COMBINED:
+            raise InvalidInput(f"no way {templates!r} to compare templates; known: {', '.join(COMBINED)}")
+        return COMBINED[templates](stored)

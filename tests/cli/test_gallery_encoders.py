@@ -120,10 +120,10 @@ def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos
         Candidates(np.ones((len(probes), 1), np.int64), np.ones((len(probes), 1), np.float32))
     ))  # fmt: skip
     ran = facerec("gallery", "index", "server-exact")
-    assert ran.status == 0 and "not measured" in ran.out and "--templates each" in ran.out
+    assert ran.status == 0 and "not measured" in ran.out and "by itself" in ran.out
     assert facerec("gallery", "index", "--json").answers[0]["index"] == "server-exact"
-    assert "--templates each" in facerec("identify", photos.take).err
-    assert "Ada" in facerec("identify", photos.take, "--templates", "each").out
+    assert "--templates each" in facerec("identify", photos.take, "--templates", "fused").err
+    assert "Ada" in facerec("identify", photos.take).out
 
 
 @pytest.mark.parametrize("name", ["milvus:http://anna:secret@127.0.0.1:1", "Milvus:http://anna:secret@127.0.0.1:1"])

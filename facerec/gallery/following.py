@@ -22,12 +22,12 @@ def changes(connection: Connection, encoder: str, past: State) -> Changes:
     key_id = reads.key_id(connection)
     if not reads.has_passed(connection, past):
         everybody = reads.embeddings(connection, encoder, None)
-        return Changes(None, everybody, len(everybody), key_id)
+        return Changes(None, everybody, len(everybody) + everybody.quarantined, key_id)
     found = reads.embeddings_touched_since(connection, encoder, past.generation)
     stored = reads.count_templates(connection, encoder)
     found = replace(found, missing=reads.count_faces(connection) - stored)
-    touched = reads.touched_since(connection, past.generation)
-    return Changes(touched, found, stored - found.quarantined, key_id)
+    touched = reads.touched_since(connection, encoder, past.generation)
+    return Changes(touched, found, stored, key_id)
 
 
 def owners(connection: Connection, templates: Sequence[int]) -> dict[int, tuple[int, str]]:

@@ -59,7 +59,8 @@ def over_kept(kept: KeptIndex, spec: str, ids: Int64, rows: Float32) -> Layered 
         own = np.zeros((len(kept.ids), DIM), np.float32)
         own[is_same] = rows[places[is_same]]
     whole = Layered.over(lambda ids, rows: FactoryIndex(ids, rows, spec, kept.content), kept.ids, own)
-    return whole.after(kept.ids[~is_same], ids[is_new], rows[is_new])
+    found = whole.after(kept.ids[~is_same], ids[is_new], rows[is_new])
+    return None if found.is_worn else found
 
 
 def still_the_same(kept: KeptIndex, ids: Int64, rows: Float32) -> tuple[np.ndarray, Int64]:

@@ -1,7 +1,7 @@
 """An index that is not built again for every change: what was built, without those who left, and beside it who came.
 
-Who left has a tombstone, and is not found from the next search on; when a share has left or come, everything is built
-anew. Immutable as every index: a change makes another one, over the same base.
+Who left has a tombstone, and is not found from the next search on; when a share has left or come, it is worn, and time
+to build everything anew. Immutable as every index: a change makes another one, over the same base.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ COMPACTED_AT, AND_AT_LEAST = 0.05, 200
 class Layered:
     """Rows that were indexed together, and what changed since.
 
-    base        over `ids` (N,), ascending
+    base        over `ids` (N,), ascending, and `base_rows` (N, 128), which it holds as well
     is_dead     (N,) bool: no longer there, or with another row
     came, rows  (M,) ids and (M, 128) rows of those who came since, and `fresh` over them
     """
 
     base: Index
     ids: Int64
+    base_rows: Float32
     is_dead: np.ndarray
     came: Int64
     rows: Float32
@@ -40,19 +41,33 @@ class Layered:
     def over(cls, build: Build, ids: Int64, rows: Float32) -> Layered:
         """Nothing has changed yet: ids (N,), ascending, and rows (N, 128)."""
         nobody = (np.empty(0, np.int64), np.empty((0, DIM), np.float32))
-        return cls(build(ids, rows), ids, np.zeros(len(ids), bool), *nobody, ExactIndex(*nobody))
+        return cls(build(ids, rows), ids, rows, np.zeros(len(ids), bool), *nobody, ExactIndex(*nobody))
 
-    def after(self, gone: Int64, ids: Int64, rows: Float32) -> Layered | None:
+    @property
+    def is_worn(self) -> bool:
+        """Have so many left or come that everything is to be built anew?"""
+        return bool(self.is_dead.sum() + len(self.came) > max(AND_AT_LEAST, COMPACTED_AT * len(self.ids)))
+
+    def after(self, gone: Int64, ids: Int64, rows: Float32) -> Layered:
         """Without the rows of the ids in `gone`, and then with ids (M,) and rows (M, 128), which are not there.
 
-        None where so many have left or come that everything is to be built anew.
+        What goes and comes with the row that it has in the base counts as if nothing had been done to it.
         """
+        is_same, places = self._as_in_base(ids, rows)
         is_dead = self.is_dead | np.isin(self.ids, gone)
+        is_dead[places[is_same]] = False
         stays = ~np.isin(self.came, gone)
-        came, fresh = np.concatenate([self.came[stays], ids]), np.concatenate([self.rows[stays], rows])
-        if is_dead.sum() + len(came) > max(AND_AT_LEAST, COMPACTED_AT * len(self.ids)):
-            return None
-        return Layered(self.base, self.ids, is_dead, came, fresh, ExactIndex(came, fresh))
+        came = np.concatenate([self.came[stays], ids[~is_same]])
+        fresh = np.concatenate([self.rows[stays], rows[~is_same]])
+        return Layered(self.base, self.ids, self.base_rows, is_dead, came, fresh, ExactIndex(came, fresh))
+
+    def _as_in_base(self, ids: Int64, rows: Float32) -> tuple[np.ndarray, Int64]:
+        """Which of ids (M,) and rows (M, 128) are in the base bit for bit, (M,) bool, and where those are, (M,)."""
+        if not len(self.ids):
+            return np.zeros(len(ids), bool), np.zeros(len(ids), np.int64)
+        places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        is_same = (self.ids[places] == ids) & (self.base_rows[places] == rows).all(axis=1)
+        return is_same, places
 
     def __len__(self) -> int:
         return len(self.ids) - int(self.is_dead.sum()) + len(self.fresh)

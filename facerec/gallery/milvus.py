@@ -259,7 +259,7 @@ class Milvus:
             self._client.upsert(name, rows)
             claim = self._turn(claim)
         (counted,) = self._client.query(name, filter="", output_fields=["count(*)"])
-        if counted["count(*)"] != changes.count:
+        if counted["count(*)"] != changes.count - stored.quarantined:
             return None
         done = self._turn(claim, stored.state)
         if len(stored) >= AT_ONCE:

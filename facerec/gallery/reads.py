@@ -38,6 +38,9 @@ from facerec.gallery.vault import PLAIN, Vault, vault_of
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import DIM, Float32, Int64, OperatingPoint
 
+ADDITIONS = ("enroll", "embed")
+"""Actions of audit events that a template's own generation tells as well, and of which encoder it is."""
+
 REMOVALS = ("remove", "forget")
 """Actions of audit events after which a subject's templates are gone."""
 
@@ -83,23 +86,28 @@ def removed_since(connection: Connection, generation: int) -> set[int]:
     return {subject_id for subject_id in found if subject_id is not None}
 
 
-def touched_since(connection: Connection, generation: int) -> frozenset[int]:
-    """Ids of the subjects that something was done to after a generation, those among them that are gone included."""
-    return frozenset(connection.execute(_touched_since(generation)).scalars())
+def touched_since(connection: Connection, encoder: str, generation: int) -> frozenset[int]:
+    """Ids of the subjects of whom something changed after a generation, by what an encoder has of them.
+
+    Those among them that are gone are included.
+    """
+    return frozenset(connection.execute(_touched_since(encoder, generation)).scalars())
 
 
 def embeddings_touched_since(connection: Connection, encoder: str, generation: int) -> StoredEmbeddings:
     """All templates of one encoder of those subjects."""
-    touched = _touched_since(generation).subquery()
+    touched = _touched_since(encoder, generation).subquery()
     query = select(SubjectRow.id, SubjectRow.name).where(SubjectRow.id.in_(select(touched)))
     named = {row[0]: row[1] for row in connection.execute(query)}
     return _embeddings(connection, encoder, FaceRow.subject_id.in_(select(touched)), named)
 
 
-def _touched_since(generation: int) -> CompoundSelect[int]:
+def _touched_since(encoder: str, generation: int) -> CompoundSelect[int]:
     events = select(AuditEventRow.subject_id).where(AuditEventRow.generation > generation)
+    others = AuditEventRow.subject_id.is_not(None) & AuditEventRow.action.not_in(ADDITIONS)
     stored = select(FaceRow.subject_id).join(TemplateRow, TemplateRow.face_id == FaceRow.id)
-    return union(events.where(AuditEventRow.subject_id.is_not(None)), stored.where(TemplateRow.generation > generation))
+    added = (TemplateRow.generation > generation) & (TemplateRow.encoder == encoder)
+    return union(events.where(others), stored.where(added))
 
 
 def subjects(connection: Connection) -> list[SubjectSummary]:
@@ -165,7 +173,7 @@ def _embeddings(
         subject_ids=owners,
         rows=found.rows if found.sound.all() else found.rows[found.sound],
         names={key: named[key] for key in np.unique(owners).tolist()},
-        quarantined=int((~found.sound).sum()),
+        damaged=found.owners[~found.sound],
         missing=_count(connection, select(FaceRow.id).where(whose)) - len(found.ids),
     )
 

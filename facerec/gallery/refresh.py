@@ -24,16 +24,16 @@ class Refreshed(NamedTuple):
 def refreshed(connection: Connection, old: StoredEmbeddings) -> Refreshed | None:
     """What `reads.embeddings` of everybody would answer now, made from what it answered before.
 
-    None where that cannot be vouched for, and everything must be read: the old state is not in this gallery's past, it
-    held damaged templates, or the number of templates does not come out right.
+    None where that cannot be vouched for, and everything must be read: the old state is not in this gallery's past, or
+    the number of templates does not come out right.
     """
     if old.state == reads.state(connection):
         return Refreshed(old, 0, 0)
-    if old.quarantined or not reads.has_passed(connection, old.state):
+    if not reads.has_passed(connection, old.state):
         return None
     found = changes(connection, old.encoder, old.state)
     fresh = _merged(old, found)
-    if len(fresh) != found.count:
+    if len(fresh) + fresh.quarantined != found.count:
         return None
     added = len(found.templates) - int(np.isin(found.templates.template_ids, old.template_ids).sum())
     return Refreshed(fresh, added, len(old) + added - len(fresh))
@@ -54,4 +54,5 @@ def _merged(old: StoredEmbeddings, found: Changes) -> StoredEmbeddings:
     if (np.diff(ids) <= 0).any():
         order = np.argsort(ids, kind="stable")
         ids, owners, rows = ids[order], owners[order], rows[order]
-    return replace(new, template_ids=ids, subject_ids=owners, rows=rows, names=names)
+    damaged = np.concatenate([old.damaged[~np.isin(old.damaged, list(touched))], new.damaged])
+    return replace(new, template_ids=ids, subject_ids=owners, rows=rows, names=names, damaged=damaged)

@@ -146,7 +146,7 @@ class StoredEmbeddings:
     subject_ids   (N,) int64
     rows          (N, 128) float32, unit rows
     names         subject id -> name, of the ids in `subject_ids` and no others
-    quarantined   templates left out because their bytes are no unit embedding
+    damaged       (D,) int64: whose the templates are that were left out because their bytes are no unit embedding
     missing       faces that have no template of this encoder
     """
 
@@ -156,8 +156,13 @@ class StoredEmbeddings:
     subject_ids: Int64
     rows: Float32
     names: dict[int, str]
-    quarantined: int
+    damaged: Int64
     missing: int
+
+    @property
+    def quarantined(self) -> int:
+        """Templates that were left out."""
+        return len(self.damaged)
 
     def __len__(self) -> int:
         return len(self.template_ids)
@@ -170,7 +175,7 @@ class Changes:
     touched    subjects that something was done to since: whatever the copy has of them goes first. None where nothing
                of the copy counts
     templates  the sound ones that those subjects have now; with None, those of everybody
-    count      sound templates that there are in all
+    count      templates that there are in all, damaged ones included
     key_id     of the key that they are encrypted with in the gallery; None where they are not
     """
 

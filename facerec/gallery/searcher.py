@@ -20,6 +20,9 @@ from facerec.gallery.layered import Build, Layered
 from facerec.gallery.results import Changes, State, StoredEmbeddings
 from facerec.records import Float32, Int64
 
+LOOKS = 3
+"""How often a search looks whether the gallery has moved while it took in the last change."""
+
 Combine = Callable[[StoredEmbeddings], StoredEmbeddings]
 """Templates as they are stored -> rows to search, one per subject at least, with the same names."""
 
@@ -47,7 +50,7 @@ class Searchable:
     names        subject id -> name
     ids, owners  (S,) int64 of the rows that are searched: their template ids, ascending, and whose they are
     templates    (S,) int64: how many templates each of them was made of
-    quarantined  templates left out because they are damaged
+    damaged      (D,) int64: whose the templates are that were left out because they are damaged
     missing      faces that have no template of this encoder
     """
 
@@ -57,8 +60,13 @@ class Searchable:
     owners: Int64
     templates: Int64
     index: Layered
-    quarantined: int
+    damaged: Int64
     missing: int
+
+    @property
+    def quarantined(self) -> int:
+        """Templates that were left out."""
+        return len(self.damaged)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,7 +96,7 @@ class Searcher:
         self._encoder = encoder
         self._build = build
         self._combine = combine
-        self._lock = threading.Lock()
+        self._lock, self._building = threading.Lock(), threading.Lock()
         self._current: Searchable | None = None
 
     def search(self, probes: Float32, k: int) -> list[Named]:
@@ -108,29 +116,37 @@ class Searcher:
         return Sizes(len(current.names), len(current))
 
     def current(self) -> Searchable:
-        """What a search that begins now would search."""
-        current = self._fresh()
-        if current is None:
-            with self._lock:
-                current = self._fresh() or self._load()
-        return current
+        """What a search that begins now would search: the gallery as it is, or was since this was called.
 
-    def _fresh(self) -> Searchable | None:
-        """What was loaded, unless the gallery has moved since, forward or (restored from a backup) back."""
-        current = self._current
-        if current is not None and current.state == self._source.state():
-            return current
-        return None
-
-    def _load(self) -> Searchable:
+        Where so much has changed that the index is to be built anew, one thread builds it while the others go on with
+        what they have; somebody may be removed meanwhile, so it looks again afterwards.
+        """
         try:
-            self._current = self._next(self._current)
+            current = self._followed()
+            if current.index.is_worn and self._building.acquire(blocking=False):
+                try:
+                    self._current = self._built(self._source.load(self._encoder))
+                finally:
+                    self._building.release()
+                current = self._followed()
         except MemoryError as error:
             raise GalleryUnusable("there is not enough memory for everybody enrolled: 530 bytes a template") from error
-        return self._current
+        return current
+
+    def _followed(self) -> Searchable:
+        current = self._current
+        for _ in range(LOOKS):
+            if current is not None and current.state == self._source.state():
+                return current
+            with self._lock:
+                if self._current is current:
+                    self._current = self._next(current)
+                current = self._current
+        assert current is not None
+        return current
 
     def _next(self, current: Searchable | None) -> Searchable:
-        if current is None or current.quarantined:
+        if current is None:
             return self._built(self._source.load(self._encoder))
         changes = self._source.changes(self._encoder, current.state)
         if changes.touched is None:
@@ -143,25 +159,25 @@ class Searcher:
         index = kept_or_built(self._source, self._build, searched)
         failpoint("index.before_swap")
         owners, templates = searched.subject_ids, made_of(stored, searched)
-        left_out = (stored.quarantined, stored.missing)
+        left_out = (stored.damaged, stored.missing)
         return Searchable(stored.state, stored.names, searched.template_ids, owners, templates, index, *left_out)
 
     def _changed(self, current: Searchable, changes: Changes) -> Searchable | None:
-        """None where everything is to be read: too much has changed, nobody is left, or the number is not right."""
-        touched, stored = changes.touched or frozenset(), changes.templates
-        stays = ~np.isin(current.owners, list(touched))
-        if not changes.count or current.templates[stays].sum() + len(stored) != changes.count:
+        """None where everything is to be read: nobody is left, or the number of templates does not come out right."""
+        touched, stored = list(changes.touched or ()), changes.templates
+        stays, still = ~np.isin(current.owners, touched), ~np.isin(current.damaged, touched)
+        damaged = np.concatenate([current.damaged[still], stored.damaged])
+        if not (number := current.templates[stays].sum() + len(stored)) or number + len(damaged) != changes.count:
             return None
         came = self._combine(stored)
         index = current.index.after(current.ids[~stays], came.template_ids, came.rows)
-        if index is None:
-            return None
         ids = np.concatenate([current.ids[stays], came.template_ids])
         owners = np.concatenate([current.owners[stays], came.subject_ids])
         templates = np.concatenate([current.templates[stays], made_of(stored, came)])
         order = np.argsort(ids, kind="stable")
-        names = {key: name for key, name in current.names.items() if key not in touched} | stored.names
-        left_out = (stored.quarantined, stored.missing)
+        gone = frozenset(touched)
+        names = {key: name for key, name in current.names.items() if key not in gone} | stored.names
+        left_out = (damaged, stored.missing)
         return Searchable(stored.state, names, ids[order], owners[order], templates[order], index, *left_out)
 
 

@@ -205,7 +205,7 @@ def read_snapshot(handle: BinaryIO, encoder: str, has_passed: Callable[[State], 
     if header.encoder != encoder or not has_passed(header.state):
         raise DamagedFile("it belongs to another encoder, another gallery, or a state that this one was never in")
     ids, owners, rows = read_payload(handle, header)
-    return StoredEmbeddings(header.state, encoder, ids, owners, rows, names={}, quarantined=0, missing=0)
+    return StoredEmbeddings(header.state, encoder, ids, owners, rows, names={}, damaged=ids[:0], missing=0)
 
 
 def open_plain(path: Path) -> BinaryIO:

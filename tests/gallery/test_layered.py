@@ -34,11 +34,10 @@ def test_changes_give_what_building_anew_gives(seed, k):
         moved = ids[goes][:1]  # a subject's mean moves when a template comes: it goes, and comes with another row
         came = np.union1d(np.setdiff1d(rng.integers(0, 200, 3), ids), moved)
         new = rows_of(rng, len(came))
-        found = index.after(ids[goes], came, new)
+        index = index.after(ids[goes], came, new)
         ids, rows = np.concatenate([ids[~goes], came]), np.concatenate([rows[~goes], new])
         order = np.argsort(ids)
         ids, rows = ids[order], rows[order]
-        index = found or Layered.over(ExactIndex, ids, rows)
         assert len(index) == len(ids)
         probes = rows_of(rng, 7)
         found, exact = index.search(probes, k), ExactIndex(ids, rows).search(probes, k)
@@ -48,17 +47,28 @@ def test_changes_give_what_building_anew_gives(seed, k):
         assert all(len(set(row)) == len(row) and set(row) <= set(ids.tolist()) for row in found.ids.tolist())
 
 
-def test_the_base_is_kept_until_enough_has_changed(monkeypatch):
+def test_it_is_worn_when_enough_has_changed(monkeypatch):
     monkeypatch.setattr(layered, "AND_AT_LEAST", 3)
     rows = unit(np.random.default_rng(0).standard_normal((100, DIM)))
     ids, nobody = np.arange(100), np.empty(0, np.int64)
     index = first = Layered.over(ExactIndex, ids, rows)
     for gone in range(5):
         index = index.after(ids[gone : gone + 1], nobody, rows[:0])
-        assert index.base is first.base and index.search(rows[:1], 1).ids[0, 0] > gone
-    assert index.after(ids[5:6], nobody, rows[:0]) is None
-    assert index.after(nobody, ids[:1], rows[:1]) is None
-    assert index.after(nobody, nobody, rows[:0]) is not None
+        assert index.base is first.base and index.search(rows[:1], 1).ids[0, 0] > gone and not index.is_worn
+    assert index.after(ids[5:6], nobody, rows[:0]).is_worn
+    assert index.after(nobody, ids[:1], rows[:1] * np.float32(0.5)).is_worn
+    assert not index.after(nobody, ids[:1], rows[:1]).is_worn  # who left is back with the same row
+
+
+def test_what_goes_and_comes_as_it_was_is_no_change():
+    """A subject with ten templates gets an eleventh: all of them are read again, and one is new."""
+    rows = unit(np.random.default_rng(0).standard_normal((100, DIM)))
+    ids = np.arange(100)
+    new = unit(np.random.default_rng(1).standard_normal((1, DIM)))
+    index = Layered.over(ExactIndex, ids, rows).after(
+        ids[:10], np.append(ids[:10], 500), np.concatenate([rows[:10], new])
+    )
+    assert not index.is_dead.any() and index.came.tolist() == [500] and len(index) == 101
 
 
 def test_somebody_removed_is_not_found_by_the_next_search_and_nothing_is_built(gallery, make, encoder):

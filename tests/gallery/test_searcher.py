@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput
-from facerec.gallery import open_gallery
+from facerec.gallery import layered, open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.fusion import apart, fused
 from facerec.gallery.index import ExactIndex, FaissIndex
@@ -206,3 +206,59 @@ def test_a_template_that_went_without_an_event_makes_everything_be_read(gallery,
     gallery.enroll([make("Carl", 3)])
     assert {name for name, _ in searcher.search(probe(make("", 1)), 5)[0]} == {"Ben", "Carl"}
     assert source.loads == 2
+
+
+def test_a_damaged_template_costs_nothing_at_later_changes(gallery, path, make, encoder):
+    """It is left out, those beside it are found, and once it is put right so is its subject."""
+    gallery.enroll([make("Anna", 1), make("Anna", 2), make("Ben", 3)])
+    with closing(connect_file(path)) as connection:
+        connection.execute("UPDATE template SET embedding = zeroblob(512) WHERE id = 1")
+    source = Counting(gallery)
+    searcher = Searcher(source, encoder)
+    for number in range(4, 9):
+        gallery.enroll([make(f"subject {number}", number)])
+        assert searcher.search(probe(make("", number)), 1)[0][0][0] == f"subject {number}"
+        assert searcher.search(probe(make("", 1)), 1)[0][0][1] < 0.9
+    gallery.enroll([make("Anna", 1)])
+    assert searcher.search(probe(make("", 1)), 1)[0][0] == ("Anna", pytest.approx(1, abs=1e-6))
+    gallery.remove("Anna")
+    assert "Anna" not in dict(searcher.search(probe(make("", 1)), 9)[0])
+    assert source.loads == 1
+
+
+def test_templates_of_another_encoder_are_no_change(gallery, make, encoder, other_encoder):
+    gallery.enroll([make("Anna", 1), make("Ben", 2)])
+    searcher = Searcher(gallery, encoder)
+    before = searcher.current().index
+    faces = [face.face.id for face in gallery.faces_lacking(other_encoder)]
+    gallery.add_templates(other_encoder, {face: make("", 90 + face).embedding for face in faces})
+    gallery.enroll([make("Anna", 7, encoder=other_encoder)])
+    after = searcher.current().index
+    assert after.base is before.base and not after.is_dead.any() and not len(after.came)
+
+
+def test_others_search_while_one_thread_builds_anew_and_it_looks_again_afterwards(gallery, make, encoder, monkeypatch):
+    monkeypatch.setattr(layered, "AND_AT_LEAST", 3)
+    begun, go_on, built = threading.Event(), threading.Event(), []
+
+    def build(ids, rows):
+        built.append(len(ids))
+        if len(built) > 1:
+            begun.set()
+            assert go_on.wait(20)
+        return ExactIndex(ids, rows)
+
+    gallery.enroll([make(f"subject {number}", number) for number in range(10)])
+    searcher = Searcher(gallery, encoder, build)
+    searcher.search(probe(make("", 1)), 1)
+    gallery.enroll([make(f"new {number}", number) for number in range(20, 24)])
+    found = []
+    builder = threading.Thread(target=lambda: found.extend(searcher.search(probe(make("", 22)), 14)[0]))
+    builder.start()
+    assert begun.wait(20)
+    assert searcher.search(probe(make("", 21)), 1)[0][0][0] == "new 21"
+    gallery.remove("new 22")
+    assert "new 22" not in dict(searcher.search(probe(make("", 22)), 14)[0])
+    go_on.set()
+    builder.join()
+    assert "new 22" not in dict(found) and len(found) == 13 and built == [10, 14]

@@ -13,6 +13,7 @@ FacerecError                      catch this one at the edge
 │   ├── Conflict                  it is somebody else's who is enrolled, by its looks
 │   └── UnlikeOthers              it is not the subject's, by the looks of the others
 ├── TooFewPeople (InvalidInput)   the people at hand cannot show the error rate that was asked for
+├── TooFewTemplates (InvalidInput)  the gallery is too small for the index that was asked for
 ├── GalleryUnusable               the gallery cannot be opened, read or written as asked
 ├── EncoderMismatch               embeddings of different encoders must never be compared
 ├── DamagedFile                   weights or a snapshot whose content is not what its digest says
@@ -66,6 +67,12 @@ class TooFewPeople(InvalidInput):
     def __init__(self, message: str, needed: int):
         super().__init__(message)
         self.needed = needed
+
+
+class TooFewTemplates(InvalidInput):
+    """The gallery is too small for the index that was asked for."""
+
+    code = "too_few_templates"
 
 
 class NoFace(FacerecError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from facerec.errors import DamagedFile, InvalidInput
-from facerec.gallery.index import ExactIndex, faiss_library, in_id_order, require_search
+from facerec.errors import DamagedFile, InvalidInput, TooFewTemplates
+from facerec.gallery.index import ExactIndex, Index, build_index, faiss_library, in_id_order, require_search
 from facerec.records import DIM, Candidates, Float32, Int64
 
 Named = Callable[[Float32, int], Int64]
@@ -32,6 +33,8 @@ TRAINED_ON = 100_000
 
 READ_AT_ONCE = 1 << 20
 """Bytes of a kept index."""
+
+log = logging.getLogger(__name__)
 
 
 class Rescored:
@@ -75,7 +78,7 @@ class FactoryIndex(Rescored):
         """`spec` is a factory string, and behind `;` settings for the search (faiss.ParameterSpace).
 
         `content` is what `in_bytes` made of an index of the same embeddings, under ascending ids. Raises InvalidInput
-        where faiss cannot make one of it, or not of so few embeddings, and DamagedFile for another content.
+        where faiss cannot make one of it, TooFewTemplates for too few embeddings, DamagedFile for another content.
         """
         super().__init__(ids, embeddings, lambda rows: self._made(spec, rows, content))
 
@@ -98,12 +101,12 @@ class FactoryIndex(Rescored):
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """What builds approximate indexes of one spec."""
+    """What builds approximate indexes of one spec, and exact ones of too few rows for it."""
 
     spec: str
 
-    def __call__(self, ids: Int64, rows: Float32) -> FactoryIndex:
-        return FactoryIndex(ids, rows, self.spec)
+    def __call__(self, ids: Int64, rows: Float32) -> Index:
+        return exact_of_too_few(lambda ids, rows: FactoryIndex(ids, rows, self.spec), ids, rows)
 
     @property
     def kind(self) -> bytes:
@@ -112,6 +115,15 @@ class Factory:
         factory, _, settings = self.spec.partition(";")
         names = sorted(setting.partition("=")[0] for setting in settings.split(","))
         return hashlib.sha256("\n".join([faiss_library().__version__, factory, *names]).encode()).digest()
+
+
+def exact_of_too_few(build: Callable[[Int64, Float32], Index], ids: Int64, rows: Float32) -> Index:
+    """What `build` makes of ids (N,) and rows (N, 128); where those are too few, exact search, which is said."""
+    try:
+        return build(ids, rows)
+    except TooFewTemplates as error:
+        log.info("everybody is compared: %s", error)
+        return build_index(ids, rows)
 
 
 def names_of(index: Any) -> Named:
@@ -125,21 +137,34 @@ def names_of(index: Any) -> Named:
 
 
 def built(spec: str, embeddings: Float32) -> Any:
-    """A trained and filled faiss index over rows (N, 128)."""
-    faiss = faiss_library()
+    """A trained and filled faiss index over rows (N, 128). Raises InvalidInput, and TooFewTemplates."""
     factory, _, settings = spec.partition(";")
+    index = empty(factory)
     try:
-        index = faiss.index_factory(DIM, factory, faiss.METRIC_INNER_PRODUCT)
-        if not index.is_trained:
-            index.train(sample(embeddings, lists_of(index)))
-        index.add(embeddings)
+        fill(index, embeddings)
     except RuntimeError as error:
-        raise InvalidInput(
-            f"faiss makes no index {factory!r} of {len(embeddings)} embeddings: {_last(error)}"
-        ) from error
+        raise TooFewTemplates(f"{len(embeddings)} templates are too few for {factory!r}{_why(error)}") from error
     if settings:
         tune(index, settings)
     return index
+
+
+def empty(factory: str) -> Any:
+    """A faiss index by its factory string, neither trained nor filled. Raises InvalidInput where there is none."""
+    faiss = faiss_library()
+    try:
+        return faiss.index_factory(DIM, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise InvalidInput(f"faiss makes no index {factory!r}{_why(error)}") from error
+
+
+def fill(index: Any, embeddings: Float32) -> None:
+    """Train an index where it must be, and add rows (N, 128). Raises RuntimeError, as of too few."""
+    if not index.is_trained:
+        if not len(embeddings):
+            raise RuntimeError("there is nothing to train it on")
+        index.train(sample(embeddings, lists_of(index)))
+    index.add(embeddings)
 
 
 def from_bytes(spec: str, content: np.ndarray, count: int) -> Any:
@@ -152,7 +177,7 @@ def from_bytes(spec: str, content: np.ndarray, count: int) -> Any:
     try:
         index = faiss.read_index(faiss.PyCallbackIOReader(reader_of(content), READ_AT_ONCE))
     except RuntimeError as error:
-        raise DamagedFile(f"faiss does not read it: {_last(error)}") from error
+        raise DamagedFile(f"faiss does not read it{_why(error)}") from error
     if (index.d, index.ntotal, index.metric_type) != (DIM, count, faiss.METRIC_INNER_PRODUCT):
         raise DamagedFile("it is an index of something else")
     if settings := spec.partition(";")[2]:
@@ -177,7 +202,7 @@ def tune(index: Any, settings: str) -> None:
     try:
         faiss_library().ParameterSpace().set_index_parameters(index, settings)
     except RuntimeError as error:
-        raise InvalidInput(f"this index knows no setting {settings!r}: {_last(error)}") from error
+        raise InvalidInput(f"this index knows no setting {settings!r}{_why(error)}") from error
 
 
 def lists_of(index: Any) -> int:
@@ -197,6 +222,8 @@ def sample(embeddings: Float32, lists: int) -> Float32:
     return np.ascontiguousarray(embeddings[np.linspace(0, len(embeddings) - 1, wanted).astype(np.int64)])
 
 
-def _last(error: RuntimeError) -> str:
-    """What faiss says, without its place in its source."""
-    return re.sub(r"^.* at \S+:\d+: |^Error: ", "", str(error).strip().splitlines()[-1])
+def _why(error: RuntimeError) -> str:
+    """What faiss says behind a colon, without its place in its source and the condition that failed there."""
+    words = re.sub(r"^.* at \S+:\d+: ", "", str(error).strip().splitlines()[-1])
+    words = re.sub(r"^Error: ('.*?' failed(: |$))?", "", words)
+    return words and f": {words.strip()}"

@@ -40,7 +40,8 @@ def kept_or_built(keeper: Keeper, build: Build, searched: StoredEmbeddings) -> L
         return found
     started = time.monotonic()
     index = build(ids, rows)
-    if time.monotonic() - started >= WORTH_SECONDS and keeper.may_keep_index():
+    took = time.monotonic() - started
+    if isinstance(index, FactoryIndex) and took >= WORTH_SECONDS and keeper.may_keep_index():
         _keep(keeper, build, index, searched)
     return Layered.over(lambda *_: index, ids, rows)
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from facerec.errors import InvalidInput, MissingPart
-from facerec.gallery.factory_index import Factory, Rescored, built, names_of
+from facerec.gallery.factory_index import Factory, Rescored, built, exact_of_too_few, names_of
 from facerec.gallery.index import Knn, KnnIndex, build_index, faiss_knn, faiss_library
 from facerec.gallery.layered import Build
 from facerec.nearest import TorchNearest, cuda_devices
@@ -58,7 +58,9 @@ def _on_gpu(spec: str, device: str) -> Build | None:
         return lambda ids, rows: KnnIndex(ids, rows, partial(safely, gpu_knn, faiss_knn))
     if spec == HALF:
         return lambda ids, rows: Rescored(ids, rows, half_names)
-    return lambda ids, rows: Rescored(ids, rows, lambda own: names_of(on_gpu(built(spec, own))))
+    return partial(
+        exact_of_too_few, lambda ids, rows: Rescored(ids, rows, lambda own: names_of(on_gpu(built(spec, own))))
+    )
 
 
 def require_gpu(spec: str) -> None:

@@ -1,10 +1,12 @@
 """Approximate indexes: what they find has its true similarity, and how much they find is measured."""
 
+import logging
+
 import numpy as np
 import pytest
 
-from facerec.errors import InvalidInput
-from facerec.gallery.factory_index import FactoryIndex
+from facerec.errors import InvalidInput, TooFewTemplates
+from facerec.gallery.factory_index import Factory, FactoryIndex
 from facerec.gallery.index import ExactIndex
 from facerec.records import DIM, unit
 
@@ -48,7 +50,28 @@ def test_no_probes_and_fewer_embeddings_than_asked_for():
     assert FactoryIndex(IDS[:2], ROWS[:2], "Flat").search(PROBES, 7).ids.shape == (200, 2)
 
 
-@pytest.mark.parametrize("spec", ["nonsense", "IVF9999,Flat", "HNSW16;nprobe=4", "IVF16,Flat;nprobe", ""])
+@pytest.mark.parametrize("spec", ["nonsense", "HNSW16;nprobe=4", "IVF16,Flat;nprobe", ""])
 def test_a_name_that_faiss_makes_nothing_of_is_refused(spec):
     with pytest.raises(InvalidInput, match=r"faiss makes no index|knows no setting"):
         FactoryIndex(IDS[:500], ROWS[:500], spec)
+
+
+@pytest.mark.parametrize(
+    "spec, too_few", [("IVF8,Flat", 7), ("SQ8", 0), ("PCA32,Flat", 31), ("IVF8,PQ16;nprobe=2", 255)]
+)
+def test_of_too_few_an_index_is_exact_and_that_is_said(caplog, spec, too_few):
+    with pytest.raises(TooFewTemplates, match=f"^{too_few} templates are too few for"):
+        FactoryIndex(IDS[:too_few], ROWS[:too_few], spec)
+    with caplog.at_level(logging.INFO):
+        found = Factory(spec)(IDS[:too_few], ROWS[:too_few]).search(PROBES, 3)
+    exact = ExactIndex(IDS[:too_few], ROWS[:too_few]).search(PROBES, 3)
+    np.testing.assert_array_equal(found.ids, exact.ids)
+    np.testing.assert_array_equal(found.similarities, exact.similarities)
+    assert [record.levelname for record in caplog.records] == ["INFO"] and "everybody is compared" in caplog.text
+    assert isinstance(Factory(spec)(IDS[: too_few + 1], ROWS[: too_few + 1]), FactoryIndex)
+
+
+def test_a_name_that_faiss_makes_nothing_of_is_refused_however_few_there_are():
+    for spec in ("nonsense", "PQ17", "LSH", ""):
+        with pytest.raises(InvalidInput, match="faiss makes no index"):
+            Factory(spec)(IDS[:0], ROWS[:0])

@@ -160,6 +160,32 @@ def test_settings_of_the_search_need_no_other_index_and_another_index_does(galle
     assert built == ["SQ8"]
 
 
+def test_a_gallery_that_shrinks_below_what_its_index_takes_is_searched_exactly(gallery, make, holds, encoder, built):
+    """By the process that runs on and by one that starts then, down to nobody, and by the index again once it fits."""
+    everybody = people(make, 20)
+    gallery.enroll(everybody)
+    running = Searcher(gallery, encoder, Factory("IVF8,Flat"))
+    assert len(running.current()) == 20 and index_file(gallery, encoder).exists()
+    for number in range(7):
+        gallery.remove(f"subject {number}")
+    left = everybody[14:]
+    is_as_stored(gallery, encoder, holds, left, "IVF8,Flat")
+    assert {name for (name, _), *_ in running.search(np.stack([one.embedding for one in left]), 1)} == {
+        one.subject for one in left
+    }
+    assert not index_file(gallery, encoder).exists()
+    for number in range(7, 10):
+        gallery.remove(f"subject {number}")
+    for searcher in (
+        running,
+        Searcher(gallery, encoder, Factory("IVF8,Flat")),
+        Searcher(gallery, encoder, Factory("SQ8")),
+    ):
+        assert searcher.search(left[0].embedding[None], 1) == [()]
+    gallery.enroll(everybody)
+    assert isinstance(Searcher(gallery, encoder, Factory("IVF8,Flat")).current().index.base, FactoryIndex)
+
+
 def test_f14_a_missing_index_is_built_again(gallery, make, holds, encoder, kept, built):
     kept.unlink()
     is_as_stored(gallery, encoder, holds, people(make))

@@ -80,10 +80,10 @@ def rename(old: str, new: str, gallery: str | None, as_json: bool) -> int:
 @answering
 def stats(gallery: str | None, as_json: bool) -> int:
     """The gallery in numbers: how it is searched, and the threshold in use for each encoder."""
-    from facerec.gallery.kinds import EXACT, SETTING
+    from facerec.gallery.kinds import index_in_use
 
     opened = options.existing_gallery(gallery)
-    numbers, snapshots, index = opened.stats(), opened.snapshots(), opened.setting(SETTING) or EXACT
+    numbers, snapshots, index = opened.stats(), opened.snapshots(), index_in_use(opened)
     points = {encoder: opened.operating_point(encoder) for encoder in numbers.templates}
     kept = {encoder: asdict(point) for encoder, point in points.items() if point}
     used = searched_by(opened)

@@ -15,7 +15,7 @@ from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
     from facerec.faces.encoder import Card
-    from facerec.gallery.elsewhere import Elsewhere
+    from facerec.gallery.choosing import Searches
     from facerec.gallery.measured import Measured
     from facerec.gallery.store import Gallery
     from facerec.recognition.changed_decisions import Change, Comparison
@@ -151,7 +151,7 @@ def switch(encoder: str | None, back: bool, incomplete: bool, gallery: str | Non
 @click.command()
 @click.argument("kind", required=False, metavar="[auto|exact|FACTORY|server|milvus:URI]")
 @click.option("--least-recall", type=click.FloatRange(0, 1, min_open=True), default=0.99, show_default=True,
-              help="auto: share of searches whose best must be found.")  # fmt: skip
+              help="Share of searches whose best must be found: auto chooses nothing below it.")  # fmt: skip
 @options.gallery
 @options.encoder_of_gallery
 @options.templates
@@ -174,74 +174,41 @@ def index(
       facerec gallery index milvus:URI#HNSW            let Milvus search; without a kind it compares everything
 
     Measured on the gallery's own templates: recall@1 against exact search, and how many people more are missed (FNIR).
-    What is chosen is built, and kept beside the gallery if that takes a second or more.
+    What is chosen is built, and kept beside the gallery if that takes a second or more; only then is it in use.
     """
-    from facerec.gallery.elsewhere import elsewhere_named
-    from facerec.gallery.fusion import COMBINED, FUSED
-    from facerec.gallery.kinds import EXACT, SETTING, index_builder
-    from facerec.gallery.measured import candidates, chosen, measure, trial
-    from facerec.gallery.milvus_kinds import MILVUS, to_be_kept
-    from facerec.gallery.searcher import Searcher
+    from facerec.gallery.choosing import Choosing
+    from facerec.gallery.kinds import index_in_use
 
     opened = options.existing_gallery(gallery)
-    if kind is None or kind == EXACT:
-        if kind:
-            opened.save_setting(SETTING, kind)
-        used = opened.setting(SETTING) or EXACT
+    if kind is None:
+        used = index_in_use(opened)
         say(as_json, used, {"outcome": "index", "index": used})
         return FOUND
-    kind = to_be_kept(kind) if kind.startswith(MILVUS) else kind
-    elsewhere = elsewhere_named(kind)
-    digest, threshold = searched_with(opened, encoder)
-    if elsewhere:
-        choose_elsewhere(opened, kind, elsewhere, digest, threshold, as_json)
-        return FOUND
-    combine = COMBINED[templates or FUSED]
-    on = trial(opened.load(digest), threshold, combine)
-    specs = candidates(len(on.searched)) if kind == "auto" else (kind,)
+    work = Choosing(opened, searches_of(opened, encoder, templates), kind)
     found: list[Measured] = []
     with Counter("measuring") as progress:
-        for one in measure(on, specs, progress):
+        for one in work.measured(progress):
             found.append(one)
             say(as_json, index_in_words(one), {"outcome": "measured", **asdict(one), "times": one.times_as_fast})
-    used = chosen(found, least_recall) if kind == "auto" else kind
-    opened.save_setting(SETTING, used)
-    if used != EXACT and opened.may_keep_index():
-        del on
-        with Counter("building for the next command") as progress:
-            progress(0, 1)
-            Searcher(opened, digest, index_builder(used), combine).current()
-            progress(1, 1)
-    say(as_json, f"in use from now on: {used}", {"outcome": "index", "index": used})
+    with Counter("building for the next command") as progress:
+        choice = work.settle(found, least_recall, progress)
+    if not as_json:
+        for remark in choice.remarks:
+            note(remark)
+    say(as_json, f"in use from now on: {choice.index}", {"outcome": "index", **asdict(choice)})
     return FOUND
 
 
-def choose_elsewhere(
-    opened: Gallery, kind: str, elsewhere: Elsewhere, digest: str, threshold: float, as_json: bool
-) -> None:
-    """Search there from now on, once a search has shown that it works; measured where there is something to measure."""
-    from facerec.gallery.kinds import SETTING
-    from facerec.gallery.measured_elsewhere import LEAST, measure_elsewhere
-
-    with Counter("measuring") as progress:
-        found = measure_elsewhere(opened, digest, elsewhere, kind, threshold, progress=progress)
-    opened.save_setting(SETTING, kind)
-    lines = [f"in use from now on: {kind}; each template of a subject is compared by itself there"]
-    if found:
-        say(as_json, index_in_words(found), {"outcome": "measured", **asdict(found), "times": found.times_as_fast})
-    else:
-        lines.insert(0, f"it answers; not measured: that takes a gallery of {LEAST} templates and more")
-    say(as_json, "\n".join(lines), {"outcome": "index", "index": kind})
-
-
-def searched_with(opened: Gallery, encoder: str | None) -> tuple[str, float]:
-    """The encoder's digest, and the threshold of `identify` among as many as are enrolled now."""
+def searches_of(opened: Gallery, encoder: str | None, templates: str | None) -> Searches:
+    """As `identify` would search."""
     from facerec.faces.encoder import Card, encoder_folder
-    from facerec.recognition.deciding import point_for, search_calibration
+    from facerec.gallery.choosing import Searches
+    from facerec.gallery.fusion import COMBINED, FUSED
+    from facerec.recognition.deciding import search_threshold
 
     card = Card.read(encoder_folder(options.encoder_for(opened, encoder)))
-    used = search_calibration(opened.calibration(card.digest), card.operating_points)
-    return card.digest, point_for(used.points, opened.stats().subjects, used.target_fpir).threshold
+    threshold = search_threshold(opened, card.digest, card.operating_points)
+    return Searches(card.digest, threshold, COMBINED[templates or FUSED])
 
 
 def index_in_words(one: Measured) -> str:

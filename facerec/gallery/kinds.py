@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facerec.errors import InvalidInput, MissingPart
 from facerec.gallery.factory_index import Factory, Rescored, built, exact_of_too_few, names_of
@@ -21,13 +21,21 @@ from facerec.gallery.layered import Build
 from facerec.nearest import TorchNearest, cuda_devices
 from facerec.records import Float32, Int64
 
+if TYPE_CHECKING:
+    from facerec.gallery.store import Gallery
+
 EXACT, HALF = "exact", "half"
-SETTING = "index"
+INDEX_SETTING = "index"
 """Under which a gallery keeps the kind that was chosen for it."""
 
 DEVICES = ("cpu", "cuda", "auto")
 
 log = logging.getLogger(__name__)
+
+
+def index_in_use(gallery: Gallery) -> str:
+    """The kind that was chosen for a gallery; exact where none was."""
+    return gallery.setting(INDEX_SETTING) or EXACT
 
 
 def index_builder(spec: str = EXACT, device: str = "cpu") -> Build:

@@ -133,11 +133,17 @@ def _measured(on: Trial, spec: str, index: Index, seconds: float) -> Measured:
 
 
 def _fnir(on: Trial, found: Candidates, mated: np.ndarray) -> float | None:
-    if not mated.any():
-        return None
-    best = on.searched.subject_ids[np.searchsorted(on.searched.template_ids, found.ids[:, 0])]
-    is_found = (best == on.owners) & (found.similarities[:, 0] >= on.threshold)
-    return float((~is_found[mated]).mean())
+    whose = on.searched.subject_ids[np.searchsorted(on.searched.template_ids, found.ids[:, 0])]
+    return fnir((whose == on.owners) & (found.similarities[:, 0] >= on.threshold), mated)
+
+
+def fnir(is_found: np.ndarray, mated: np.ndarray) -> float | None:
+    """The share not found (P,) of those that can be (P,); None where none can.
+
+    >>> fnir(np.array([True, False, False]), np.array([True, True, False]))
+    0.5
+    """
+    return float((~is_found[mated]).mean()) if mated.any() else None
 
 
 def _milliseconds(first: Index, second: Index, probes: Float32) -> tuple[float, float]:

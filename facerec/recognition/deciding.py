@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from facerec.errors import InvalidInput
 from facerec.gallery.results import Calibration
 from facerec.metrics.identification import expected_fpir
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import OperatingPoint
+
+if TYPE_CHECKING:
+    from facerec.gallery.store import Gallery
 
 FMR = 1e-3
 """Verification's default: one impostor comparison in a thousand is a match."""
@@ -27,3 +32,9 @@ def point_for(points: OperatingPoints, compared: int, fpir: float) -> OperatingP
     if not compared or expected_fpir(strictest.fmr, compared) > fpir:
         return strictest
     return points.for_gallery(compared, fpir)
+
+
+def search_threshold(gallery: Gallery, encoder: str, packaged: OperatingPoints) -> float:
+    """The threshold of a search by an encoder (its digest) among as many as are enrolled now."""
+    used = search_calibration(gallery.calibration(encoder), packaged)
+    return point_for(used.points, gallery.stats().subjects, used.target_fpir).threshold

@@ -14,13 +14,13 @@ from facerec.recognition.deciding import FMR
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
 
-SETTING = "encoder"
+ENCODER_SETTING = "encoder"
 DEFAULT = "default"
 
 
 def encoder_in_use(gallery: Gallery) -> str:
     """A packaged encoder's name, or a folder. Raises EncoderMismatch where another encoder lies there by now."""
-    chosen = gallery.setting(SETTING)
+    chosen = gallery.setting(ENCODER_SETTING)
     return DEFAULT if chosen is None else _place(chosen)
 
 
@@ -43,9 +43,9 @@ def switch_to(gallery: Gallery, encoder: str | Path, is_incomplete_meant: bool =
 
 def switch_back(gallery: Gallery) -> Card:
     """Search again with the encoder from before the last switch. Raises InvalidInput where there was none."""
-    if gallery.setting(SETTING) is None:
+    if gallery.setting(ENCODER_SETTING) is None:
         raise InvalidInput("the gallery has used one encoder only: there is nothing to go back to")
-    before = gallery.setting(SETTING, before=1)
+    before = gallery.setting(ENCODER_SETTING, before=1)
     return switch_to(gallery, DEFAULT if before is None else _place(before), is_incomplete_meant=True)
 
 
@@ -54,7 +54,7 @@ def _choose(gallery: Gallery, setting: str, points: OperatingPoints) -> None:
     digest = json.loads(setting)["digest"]
     if gallery.operating_point(digest) is None:
         gallery.save_operating_point(points.at_fmr(FMR))
-    gallery.save_setting(SETTING, setting)
+    gallery.save_setting(ENCODER_SETTING, setting)
 
 
 def _place(setting: str) -> str:

@@ -201,10 +201,10 @@ class Recognizer:
     @cached_property
     def _searcher(self) -> Searcher | RemoteSearcher:
         from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named, require_each
-        from facerec.gallery.kinds import EXACT, SETTING, index_builder
+        from facerec.gallery.kinds import index_builder, index_in_use
         from facerec.gallery.searcher import Searcher
 
-        kind = self._index or self.gallery.setting(SETTING) or EXACT
+        kind = self._index or index_in_use(self.gallery)
         if elsewhere := elsewhere_named(kind):
             require_each(self._templates or EACH)
             return RemoteSearcher(self.gallery, self.encoder, elsewhere)

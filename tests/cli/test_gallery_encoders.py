@@ -102,6 +102,19 @@ def test_the_index_that_is_chosen_is_there_for_the_next_command(facerec, tmp_pat
     assert len(Searcher(gallery, digest, index_builder("SQ8"), fused).current()) == 15
 
 
+def test_what_had_better_not_be_chosen_is_said(facerec, tmp_path):
+    digest = Card.read(PACKAGED["default"]).digest
+    gallery = open_gallery(tmp_path / "gallery.db")
+    gallery.enroll([template_of(f"subject {number}", number, digest) for number in range(300)])
+    ran = facerec("gallery", "index", "IVF16,Flat;nprobe=1")
+    assert ran.status == 0 and "less than 0.99" in ran.err and "in use from now on: IVF16,Flat;nprobe=1" in ran.out
+    assert facerec("gallery", "index", "IVF16,Flat;nprobe=1", "--least-recall", "0.01").err.count("recall@1") == 0
+    ran = facerec("gallery", "index", "IVF16,Flat;nprobe=1", "--json")
+    assert "less than 0.99" in ran.answers[-1]["remarks"][0] and ran.err == ""
+    ran = facerec("gallery", "index", "auto")
+    assert ran.status == 0 and "fewer than 20,000 templates" in ran.err and ran.out == "in use from now on: exact\n"
+
+
 @pytest.mark.parametrize("words", [
     ("gallery", "migrate"), ("gallery", "switch"), ("gallery", "switch", "--back", "--to", "default"),
     ("gallery", "migrate", "--to", "default", "--pictures", "nowhere"), ("precompute", ".", "--manifest", "."),
@@ -120,7 +133,7 @@ def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos
         Candidates(np.ones((len(probes), 1), np.int64), np.ones((len(probes), 1), np.float32))
     ))  # fmt: skip
     ran = facerec("gallery", "index", "server-exact")
-    assert ran.status == 0 and "not measured" in ran.out and "by itself" in ran.out
+    assert ran.status == 0 and "not measured" in ran.err and "by itself" in ran.err
     assert facerec("gallery", "index", "--json").answers[0]["index"] == "server-exact"
     assert "--templates each" in facerec("identify", photos.take, "--templates", "fused").err
     assert "Ada" in facerec("identify", photos.take).out

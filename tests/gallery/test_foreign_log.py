@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -91,6 +92,87 @@ def test_f21_a_log_that_is_newer_than_the_file_it_would_go_on_from_is_refused(ga
     log_of(path).write_bytes(log)
     with pytest.raises(GalleryUnusable, match="another copy of this one"):
         open_gallery(path)
+
+
+def test_f21_an_older_log_of_the_same_gallery_is_refused(gallery, path, make, holds):
+    """A folder put back file by file: SQLite would go back to what the log says, in some pages."""
+    with unwritten(path):
+        gallery.enroll([make("Anna", 1)])
+        log = log_of(path).read_bytes()
+    for number in range(2, 5):
+        gallery.enroll([make("Anna", number)])
+    log_of(path).write_bytes(log)
+    before = path.read_bytes()
+    with pytest.raises(GalleryUnusable, match="another copy of this one"):
+        open_gallery(path)
+    assert (path.read_bytes(), log_of(path).read_bytes()) == (before, log)
+    log_of(path).unlink()
+    holds(open_gallery(path), [make("Anna", number) for number in range(1, 5)])
+
+
+@pytest.mark.parametrize("further", [0, 1, 3])
+def test_f21_the_log_of_a_copy_that_went_another_way_is_refused(gallery, path, tmp_path, make, holds, further):
+    """Both came to the same number of changes, or the copy to a higher one."""
+    gallery.enroll([make("Anna", 1)])
+    copy = tmp_path / "copy" / "gallery.db"
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    with unwritten(copy):
+        open_gallery(copy).enroll([make("Carl", 100 + number) for number in range(30)])
+        for number in range(further):
+            open_gallery(copy).enroll([make("Carl", 200 + number)])
+        log = log_of(copy).read_bytes()
+    gallery.enroll([make("Ben", 2)])
+    gallery.enroll([make("Ben", 3)])
+    log_of(path).write_bytes(log)
+    with pytest.raises(GalleryUnusable, match="another copy of this one"):
+        open_gallery(path)
+    log_of(path).unlink()
+    holds(open_gallery(path), [make("Anna", 1), make("Ben", 2), make("Ben", 3)])
+
+
+@pytest.mark.parametrize("checkpoint", ["PASSIVE", "FULL", "RESTART"])
+def test_ones_own_log_is_read_once_some_or_all_of_it_is_in_the_file(gallery, path, tmp_path, make, holds, checkpoint):
+    """The copies are what a kill leaves: after a checkpoint of a part, after one of all, and after further changes."""
+    gallery.enroll([make("Anna", 1)])
+    copies = []
+    with closing(connect_file(path)) as keeps_the_log:
+        keeps_the_log.execute("SELECT * FROM meta").fetchall()
+        for number in range(2, 8):
+            gallery.enroll([make("Anna", number)])
+            if number == 4:
+                keeps_the_log.execute("BEGIN")  # a checkpoint stops here
+                keeps_the_log.execute("SELECT * FROM meta").fetchall()
+            elif number == 5:
+                keeps_the_log.execute("PRAGMA busy_timeout = 0")
+                with closing(connect_file(path)) as other:
+                    other.execute("PRAGMA busy_timeout = 0")
+                    other.execute(f"PRAGMA wal_checkpoint({checkpoint})").fetchall()
+                copies.append((number, copy_with_log(path, tmp_path / "half" / "gallery.db")))
+                keeps_the_log.execute("COMMIT")
+                keeps_the_log.execute(f"PRAGMA wal_checkpoint({checkpoint})").fetchall()
+                copies.append((number, copy_with_log(path, tmp_path / "whole" / "gallery.db")))
+        copies.append((7, copy_with_log(path, tmp_path / "after" / "gallery.db")))
+    for last, copy in copies:
+        holds(open_gallery(copy), [make("Anna", number) for number in range(1, last + 1)])
+
+
+def test_a_log_is_not_refused_for_what_others_do_while_it_is_looked_at(gallery, path, make, child):
+    """One process enrolls, which empties and begins the log all the while; another looks."""
+
+    def look() -> int:
+        for _ in range(400):
+            require_own_log(path)
+        return 0
+
+    def write() -> int:
+        for number in range(60):
+            open_gallery(path).enroll([make("Anna", number)])
+        return 0
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = [pool.submit(child, work) for work in (look, write)]
+        assert [one.result() for one in ended] == [(0, "0"), (0, "0")]
 
 
 def test_f21_a_lost_log_leaves_what_was_in_the_file(gallery, path, make, holds):

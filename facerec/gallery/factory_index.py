@@ -163,6 +163,7 @@ def fill(index: Any, embeddings: Float32) -> None:
     if not index.is_trained:
         if not len(embeddings):
             raise RuntimeError("there is nothing to train it on")
+        be_silent_about_few(index)
         index.train(sample(embeddings, lists_of(index)))
     index.add(embeddings)
 
@@ -212,6 +213,17 @@ def lists_of(index: Any) -> int:
         return int(faiss.extract_index_ivf(index).nlist)
     except RuntimeError:
         return 0
+
+
+def be_silent_about_few(index: Any) -> None:
+    """No warning of faiss's, which it prints at every start, for k-means of few rows: what comes of it is measured."""
+    faiss = faiss_library()
+    while isinstance(index, faiss.IndexPreTransform | faiss.IndexRefine):
+        inner = index.index if isinstance(index, faiss.IndexPreTransform) else index.base_index
+        index = faiss.downcast_index(inner)
+    for part in (index, getattr(index, "pq", None)):
+        if clustering := getattr(part, "cp", None):
+            clustering.min_points_per_centroid = 1
 
 
 def sample(embeddings: Float32, lists: int) -> Float32:

@@ -71,7 +71,7 @@ def read_manifest(source: Path) -> dict[Key, str]:
     except OSError as error:
         raise InvalidInput(f"{source} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{source} is no manifest: {error}") from error
+        raise InvalidInput(f"{source} is no manifest: `facerec gallery manifest FILE` writes one") from error
 
 
 def compared(first: dict[Key, str], second: dict[Key, str]) -> Difference:

@@ -57,7 +57,7 @@ def test_a_name_that_faiss_makes_nothing_of_is_refused(spec):
 
 
 @pytest.mark.parametrize(
-    "spec, too_few", [("IVF8,Flat", 7), ("SQ8", 0), ("PCA32,Flat", 31), ("IVF8,PQ16;nprobe=2", 255)]
+    "spec, too_few", [("IVF8,Flat", 7), ("SQ8", 0), ("PCA32,Flat", 31), ("IVF8,PQ16x4;nprobe=2", 15)]
 )
 def test_of_too_few_an_index_is_exact_and_that_is_said(caplog, spec, too_few):
     with pytest.raises(TooFewTemplates, match=f"^{too_few} templates are too few for"):
@@ -75,3 +75,25 @@ def test_a_name_that_faiss_makes_nothing_of_is_refused_however_few_there_are():
     for spec in ("nonsense", "PQ17", "LSH", ""):
         with pytest.raises(InvalidInput, match="faiss makes no index"):
             Factory(spec)(IDS[:0], ROWS[:0])
+
+
+@pytest.mark.parametrize("spec, count", [
+    ("IVF16,Flat", 60), ("PCA64,IVF16,PQ32x4", 80), ("PQ8x4", 60), ("IVF4,PQ8x4,RFlat", 60), ("IVF8_HNSW8,SQ8", 60),
+])  # fmt: skip
+def test_faiss_prints_nothing_about_few(capfd, spec, count):
+    FactoryIndex(IDS[:count], ROWS[:count], spec)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("spec, words", [
+    ("HNSW16;efsearch=bla", "this index knows no setting 'efsearch=bla': could not interpret parameter"),
+    ("nonsense", "faiss makes no index 'nonsense': could not parse index string nonsense"),
+    ("LSH", "faiss makes no index 'LSH'"),
+    ("IMI2x4,Flat", "faiss makes no index 'IMI2x4,Flat': MultiIndex not implemented for inner prod search"),
+    ("IVF9999,Flat", "500 templates are too few for 'IVF9999,Flat': Number of training points"),
+])  # fmt: skip
+def test_what_faiss_says_comes_without_the_places_in_its_source(spec, words):
+    with pytest.raises(InvalidInput) as refused:
+        FactoryIndex(IDS[:500], ROWS[:500], spec)
+    said = str(refused.value)
+    assert said.startswith(words) and not any(inner in said for inner in ("failed", "Error", ".cpp", ".h:"))

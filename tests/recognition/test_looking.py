@@ -174,6 +174,7 @@ def test_manifests_of_equal_galleries_are_equal_and_others_are_told_apart(tmp_pa
     found = compared(read_manifest(first), read_manifest(less))
     assert (found.equal, found.different, found.only_first, found.only_second) == (1, 0, 1, 0) and not found.is_none
     assert read_manifest(first) == manifest(galleries[0], "e" * 64)
-    less.write_text("[1]\n")
-    with pytest.raises(InvalidInput, match="is no manifest"):
-        read_manifest(less)
+    for content in (b"[1]\n", b"\x89PNG\r\n", b"{", b"\xff\xfe"):
+        less.write_bytes(content)
+        with pytest.raises(InvalidInput, match=r"is no manifest: `facerec gallery manifest FILE` writes one$"):
+            read_manifest(less)

@@ -19,7 +19,7 @@ from facerec.cli.answers import FOUND, NO_ANSWER, answering, say
 def doctor(gallery: str | None, detector: str, encoder: str, repair: bool, as_json: bool) -> int:
     """Check the encoder against its golden faces, the detector, the inference engine and the gallery.
 
-    --repair removes what killed processes left half written, writes a snapshot again that is not right, makes the
+    --repair removes what killed processes left half written, and a snapshot that is not right, makes the
     database's own indexes again, and removes faces and subjects that nothing can be compared with.
 
     Exit status: 0 all well, 2 something is wrong; each line says what to do.

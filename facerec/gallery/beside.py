@@ -154,7 +154,8 @@ class Beside:
         snapshots = Snapshots(self.path)
         for path in snapshots:
             if not loading.is_right(connection, snapshots, path):
-                yield f"{path.name} is no snapshot of this gallery: `facerec doctor --repair` writes another"
+                words = "`facerec doctor --repair` removes it, and it is made again when it is needed"
+                yield f"{path.name} is no snapshot of this gallery: {words}"
 
 
 def _erased_in(connection: sqlite3.Connection) -> set[str]:

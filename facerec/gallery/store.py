@@ -419,13 +419,16 @@ class Gallery:
             done = repair.repaired(write, self._beside.erased())
         self._beside.write_erasures()
         done += self._beside.tidied()
+        removed: tuple[str, ...] = ()
         if done or self.problems():
+            removed = self.snapshots()
             self._beside.leave_no_trace()
         with self._read() as connection:
             encoders = list(reads.stats(connection, REVISIONS[-1]).templates)
         for encoder in encoders:
             self.load(encoder)
-        return done
+        there = self.snapshots()
+        return done + [f"{name} was removed{' and written again' if name in there else ''}" for name in removed]
 
     def _keys(self) -> KeyRing:
         """The keys at hand. Raises InvalidInput where they lie beside the gallery."""

@@ -331,9 +331,13 @@ def test_an_index_that_faiss_cannot_write_is_said(gallery, make, encoder, monkey
 def test_the_doctor_looks_at_it_and_repair_removes_it(gallery, make, holds, encoder, kept):
     assert gallery.problems() == []
     kept.write_bytes(kept.read_bytes()[:-1] + b"!")
-    assert len(gallery.problems()) == 1 and kept.name in gallery.problems()[0]
-    gallery.repair()
-    assert not kept.exists() and gallery.problems() == []
+    (problem,) = gallery.problems()
+    assert kept.name in problem and "--repair` removes it" in problem
+    embeddings = Snapshots(kept.parent / "gallery.db").of(encoder)
+    assert sorted(gallery.repair()) == sorted(
+        [f"{kept.name} was removed", f"{embeddings.name} was removed and written again"]
+    )
+    assert not kept.exists() and embeddings.exists() and gallery.problems() == [] and gallery.repair() == []
 
 
 def test_f4_half_of_one_is_removed_at_the_next_start(gallery, make, holds, encoder, kept):

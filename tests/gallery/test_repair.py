@@ -90,7 +90,7 @@ def test_a_wrong_snapshot_is_found_and_written_again(two, path, make, holds, enc
     part = kept.with_name(f".{kept.name}.part")
     part.write_bytes(b"half")
     assert any("no snapshot of this gallery" in problem for problem in two.problems())
-    assert two.repair() == ["1 half-written files were removed"]
+    assert two.repair() == ["1 half-written files were removed", f"{kept.name} was removed and written again"]
     assert kept.read_bytes() == whole and not part.exists()
     assert two.problems() == []
 

@@ -46,7 +46,7 @@ class Beside:
         """The names of the snapshots that there are; none where the folder cannot be listed."""
         try:
             return tuple(path.name for path in Snapshots(self.path)) if self.path else ()
-        except OSError:
+        except GalleryUnusable:
             return ()
 
     def keep(self, loaded: Loaded, is_free_of_removed: Callable[[StoredEmbeddings], bool]) -> None:

@@ -60,7 +60,7 @@ class Snapshots:
         return self.of(sha256(f"index {encoder}".encode()))
 
     def __iter__(self) -> Iterator[Path]:
-        """Every snapshot that there is."""
+        """Every snapshot that there is. Raises GalleryUnusable where the folder cannot be listed."""
         return self._named(f"{self.gallery.name}.", SUFFIX)
 
     def leftovers(self) -> Iterator[Path]:
@@ -110,7 +110,7 @@ class Snapshots:
                 return []
             with self._alone(wait=0) as alone:
                 return self._remove_leftovers() if alone else []
-        except OSError as error:
+        except (OSError, GalleryUnusable) as error:
             log.warning("files that a killed process left beside %s remain: %s", self.gallery.name, _words(error))
             return []
 
@@ -119,7 +119,7 @@ class Snapshots:
 
         Raises GalleryUnusable where one cannot be removed: it must be removed by hand then.
         """
-        with self._alone(wait=WAIT) as alone:
+        with usable(self.gallery.parent), self._alone(wait=WAIT) as alone:
             if not alone:
                 raise GalleryUnusable(f"another process has been writing a snapshot of {self.gallery} for {WAIT:.0f} s")
             self._remove_leftovers()
@@ -170,7 +170,7 @@ class Snapshots:
         return found
 
     def _named(self, start: str, end: str) -> Iterator[Path]:
-        with os.scandir(self.gallery.parent) as entries:
+        with usable(self.gallery.parent), os.scandir(self.gallery.parent) as entries:
             names = [entry.name for entry in entries if entry.name.startswith(start) and entry.name.endswith(end)]
         return (self.gallery.with_name(name) for name in sorted(names) if len(name) == len(start) + 16 + len(end))
 
@@ -185,6 +185,16 @@ class Snapshots:
             yield _locked(descriptor, time.monotonic() + wait)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what the folder refuses into GalleryUnusable."""
+    try:
+        yield
+    except OSError as error:
+        words = "snapshots of the gallery may lie there, so its owner must be able to list it"
+        raise GalleryUnusable(f"the folder {folder} cannot be used: {_words(error)}; {words}") from error
 
 
 def trusted(path: Path, read: Callable[[BinaryIO], Content], instead: str) -> Content | None:

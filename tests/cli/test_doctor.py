@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -52,6 +54,23 @@ def test_doctor_repairs_what_needs_no_backup(facerec, tmp_path: Path) -> None:
     (tmp_path / "gallery.db").write_bytes(b"hello" * 1000)
     ran = facerec("doctor", "--repair")
     assert ran.status == 2 and "WRONG  repair: " in ran.out
+
+
+def test_a_folder_that_cannot_be_listed_is_told_in_one_line(facerec, tmp_path: Path, monkeypatch) -> None:
+    facerec("gallery", "import", empty_export(tmp_path / "people.jsonl"))
+    listed = os.scandir
+
+    def refuses(folder: str | Path = "."):
+        if Path(folder) == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr("facerec.gallery.snapshots.os.scandir", refuses)
+    for words in (("doctor",), ("doctor", "--repair")):
+        ran = facerec(*words)
+        assert ran.status == 2 and f"WRONG  gallery: the folder {tmp_path} cannot be used: Permission denied" in ran.out
+    assert facerec("gallery", "list").status == 0
+    assert "cannot be used: Permission denied" in ran.out.partition("WRONG  repair: ")[2].splitlines()[0]
 
 
 def empty_export(path: Path) -> Path:

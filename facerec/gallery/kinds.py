@@ -46,6 +46,8 @@ def index_builder(spec: str = EXACT, device: str = "cpu") -> Build:
     """
     if device not in DEVICES:
         raise InvalidInput(f"no device {device!r}; known: {', '.join(DEVICES)}")
+    if not spec.strip():
+        raise InvalidInput(f"an index has a name: {EXACT}, or one of faiss's such as HNSW32")
     if (device == "cuda" or (device == "auto" and cuda_devices())) and (found := _on_gpu(spec, device)):
         return found
     if spec == HALF:

@@ -204,7 +204,7 @@ class Recognizer:
         from facerec.gallery.kinds import index_builder, index_in_use
         from facerec.gallery.searcher import Searcher
 
-        kind = self._index or index_in_use(self.gallery)
+        kind = index_in_use(self.gallery) if self._index is None else self._index
         if elsewhere := elsewhere_named(kind):
             require_each(self._templates or EACH)
             return RemoteSearcher(self.gallery, self.encoder, elsewhere)

@@ -125,6 +125,13 @@ def test_what_is_not_said_right_is_a_usage_error(facerec, words):
     assert ran.status == 2 and "Usage:" in ran.err
 
 
+def test_an_empty_name_is_no_index(facerec, photos):
+    assert facerec("enroll", "Ada", photos.portrait).status == 0
+    for words in (("identify", photos.take, "--index", ""), ("gallery", "index", "")):
+        ran = facerec(*words)
+        assert ran.status == 2 and "an index has a name" in ran.err
+
+
 def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos, tmp_path, monkeypatch):
     """Chosen once a search has shown that it works; nothing is measured on one template, and that is said."""
     assert facerec("enroll", "Ada", photos.portrait).status == 0

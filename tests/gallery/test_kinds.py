@@ -29,6 +29,8 @@ def test_what_there_is_not_is_refused():
         index_builder("exact", "tpu")
     with pytest.raises(InvalidInput, match="for GPUs"):
         index_builder("half", "cpu")
+    with pytest.raises(InvalidInput, match="an index has a name: exact"):
+        index_builder(" ")
 
 
 @NO_GPU

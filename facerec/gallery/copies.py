@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +19,9 @@ from sqlalchemy.pool import StaticPool
 from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.failpoint import failpoint
 from facerec.gallery import erasure, integrity
+from facerec.gallery.alone import nothing_beside, take_alone
 from facerec.gallery.beside import Beside
 from facerec.gallery.connect import (
-    BUSY_SECONDS,
     TELLING_NOTHING,
     begin,
     connect_file,
@@ -37,7 +36,7 @@ from facerec.gallery.connect import (
     target_path,
     writing,
 )
-from facerec.gallery.foreign_log import require_own_log
+from facerec.gallery.foreign_log import Said, require_own_log, said_by, said_by_file
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.replaced_pages import lengthen, overwrite_journal, undo_half_done
 from facerec.gallery.schema import REVISIONS, prepare, revision_of, upgrade
@@ -67,19 +66,25 @@ def backup(where: str | Path, target: Path, progress: Progress = silent) -> Copi
     """Copy a gallery as it is at one moment, while others go on writing; an existing `target` is replaced.
 
     The copy is a gallery itself, in one file. Raises GalleryUnusable when the gallery cannot be read or the copy cannot
-    be written, and InvalidInput for a gallery on a server, or a target that is the gallery.
+    be written, and where another process has the older copy open, or a log lies beside it that is not its own; and
+    InvalidInput for a gallery on a server, or a target that is the gallery.
     """
     place = _file(where)
     target = target_path(target, place, "backup")
     prepare(place, create=False)
+    with nothing_beside(target):
+        pass  # refused before anything is copied, where it is refused
     try:
-        with replacing(target) as fresh, explained(place):
+        with ExitStack() as until_replaced, replacing(target) as fresh, explained(place):
             fresh.unlink(missing_ok=True)
             create_file(fresh)
             _copy_out(place, fresh, progress)
-            return _look_at(fresh)
+            copied, said = _look_at(fresh), said_by_file(fresh)
+            until_replaced.enter_context(nothing_beside(target))
     except OSError as error:
         raise GalleryUnusable(f"the backup {target} cannot be written: {error.strerror}") from error
+    _require_it_says(target, said)
+    return copied
 
 
 def restore(source: Path, where: str | Path, progress: Progress = silent, plain: bool = False) -> Copied:
@@ -137,6 +142,13 @@ def _look_at(fresh: Path) -> Copied:
     written = sqlite3.connect(f"{fresh.as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(leaving_nothing(written)) as copy:
         return _sound(_engine_of(copy), fresh)
+
+
+def _require_it_says(target: Path, said: Said | None) -> None:
+    """Raise GalleryUnusable unless whoever opens the copy by its name finds what was written."""
+    with explained(target), closing(connect_file(target)) as connection:
+        if said_by(connection) != said:
+            raise GalleryUnusable(f"{target} was changed by another process as soon as it was written: back up again")
 
 
 def _sound(engine: Engine, name: Path) -> Copied:
@@ -236,24 +248,8 @@ def _copy_in(copy: sqlite3.Connection, place: Path) -> None:
     A log would be read as another gallery's by whoever opens the file after a crash. Nothing is left of what lay there.
     """
     with explained(place), closing(connect_file(place)) as target:
-        _take_alone(target)
+        take_alone(target)
         lengthen(copy, place.stat().st_size)
         copy.backup(target, pages=PAGES_AT_ONCE, progress=lambda *_: failpoint("restore.mid_copy"))
         failpoint("restore.copied")
         overwrite_journal(target, place)
-
-
-def _take_alone(target: sqlite3.Connection) -> None:
-    """Wait until nobody else has the file open, keep it so, and leave the mode with a log."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    target.execute("PRAGMA locking_mode = EXCLUSIVE")
-    while True:
-        try:
-            target.execute("PRAGMA journal_mode = DELETE")
-            target.execute("BEGIN EXCLUSIVE")
-            target.execute("COMMIT")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)

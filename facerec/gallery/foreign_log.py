@@ -51,7 +51,7 @@ class Meta(NamedTuple):
     generation: int
 
 
-class Own(NamedTuple):
+class Said(NamedTuple):
     """What a file says of itself; the mark is None where its tables are older than marks."""
 
     database: str
@@ -93,7 +93,7 @@ def _may_be_own(path: Path, log: Path) -> bool:
     What a living process moves from one to the other meanwhile only makes the file newer than at the first look, and
     the log no older than it was then.
     """
-    if not log.exists() or (before := _of_the_file(path)) is None:
+    if not log.exists() or (before := said_by_file(path)) is None:
         return True
     try:
         with log.open("rb") as content:
@@ -110,7 +110,7 @@ def _may_be_own(path: Path, log: Path) -> bool:
 
 
 def _has_come_to(path: Path, generation: float) -> bool:
-    after = _of_the_file(path)
+    after = said_by_file(path)
     return after is None or after.generation >= generation
 
 
@@ -176,14 +176,19 @@ def _integer(page: bytes, kind: int, start: int) -> int:
     return int.from_bytes(page[start : start + INTEGER_BYTES[kind]], "big", signed=True)
 
 
-def _of_the_file(path: Path) -> Own | None:
+def said_by_file(path: Path) -> Said | None:
     """What the file itself says, its log unseen; None where it says nothing, and so cannot be contradicted."""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-            row = connection.execute("SELECT database, generation FROM meta").fetchone()
-            return Own(row[0], row[1], _mark_of(connection, row[1])) if row else None
+            return said_by(connection)
     except sqlite3.Error:
         return None
+
+
+def said_by(connection: sqlite3.Connection) -> Said | None:
+    """What whoever has it open reads there. Raises sqlite3.Error."""
+    row = connection.execute("SELECT database, generation FROM meta").fetchone()
+    return Said(row[0], row[1], _mark_of(connection, row[1])) if row else None
 
 
 def _mark_of(connection: sqlite3.Connection, generation: int) -> str | None:

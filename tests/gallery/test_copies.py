@@ -156,6 +156,105 @@ def test_a_backup_that_fails_leaves_the_one_before(gallery, path, kept, make, mo
     assert kept.read_bytes() == before and not kept.with_name(".backup.db.part").exists()
 
 
+def left_in_the_log(path: Path, make, what: Callable[[], object]) -> None:
+    """Open a copy as a gallery, change it, and be killed before the log is emptied."""
+    reader = sqlite3.connect(path, isolation_level=None)
+    open_gallery(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM meta").fetchall()
+    what()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number_of_changes", [1, 5])
+def test_what_lies_beside_an_older_backup_is_not_read_into_the_new_one(
+    gallery, path, kept, tmp_path, make, child, holds, number_of_changes
+):
+    """Somebody looked into the backup, changed it by mistake and was killed."""
+
+    def change() -> None:
+        for number in range(number_of_changes):
+            open_gallery(kept).enroll([make("Mallory", 50 + number)])
+
+    assert child(lambda: left_in_the_log(kept, make, change)) == (-signal.SIGKILL, "")
+    assert kept.with_name("backup.db-wal").stat().st_size > 0
+    gallery.enroll([make("Carl", 3)])
+    backup(path, kept)
+    everybody = [make("Anna", 1), make("Ben", 2), make("Carl", 3)]
+    assert sorted(file.name for file in kept.parent.glob("backup.db*")) == ["backup.db"]
+    restore(kept, tmp_path / "restored.db")
+    holds(open_gallery(tmp_path / "restored.db"), everybody)
+    holds(open_gallery(kept), everybody)
+
+
+def test_a_journal_beside_an_older_backup_does_not_undo_the_new_one(gallery, path, kept, make, child, holds):
+    def change() -> None:
+        connection = sqlite3.connect(kept, isolation_level=None)
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE template SET embedding = zeroblob(512)")
+        connection.execute("CREATE TABLE large AS SELECT randomblob(100000)")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert child(change) == (-signal.SIGKILL, "")
+    assert kept.with_name("backup.db-journal").exists()
+    gallery.enroll([make("Carl", 3)])
+    backup(path, kept)
+    assert not kept.with_name("backup.db-journal").exists()
+    holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+def test_a_backup_that_another_process_has_open_is_not_replaced(gallery, path, kept, make, child, holds, monkeypatch):
+    monkeypatch.setattr("facerec.gallery.alone.BUSY_SECONDS", 0.1)
+    gallery.enroll([make("Carl", 3)])
+    open_gallery(kept)
+    with closing(connect_file(kept)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()
+        ended, said = child(lambda: backup(path, kept))
+    assert ended == 1 and "another process has it open" in said
+    holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2)])
+    backup(path, kept)
+    holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+def test_a_journal_that_is_blank_hinders_no_backup(gallery, path, kept, make, holds):
+    """A restore leaves one."""
+    kept.with_name("backup.db-journal").write_bytes(bytes(5000))
+    gallery.enroll([make("Carl", 3)])
+    backup(path, kept)
+    assert sorted(file.name for file in kept.parent.glob("backup.db*")) == ["backup.db"]
+    holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+@pytest.mark.parametrize("end", ["-wal", "-journal", "-shm"])
+def test_what_lies_where_no_backup_is_stays(gallery, path, tmp_path, end):
+    left = tmp_path / f"new.db{end}"
+    left.write_bytes(b"whoever's")
+    with pytest.raises(GalleryUnusable, match="move it away"):
+        backup(path, tmp_path / "new.db")
+    assert left.read_bytes() == b"whoever's" and not (tmp_path / "new.db").exists()
+
+
+def test_what_cannot_be_put_into_the_older_file_stays(gallery, path, tmp_path):
+    (tmp_path / "notes").write_text("no database at all, and longer than a header of one is, 100 bytes" * 3)
+    (tmp_path / "notes-wal").write_text("whoever's")
+    with pytest.raises(GalleryUnusable, match="name another file"):
+        backup(path, tmp_path / "notes")
+    assert (tmp_path / "notes-wal").read_text() == "whoever's" and "longer" in (tmp_path / "notes").read_text()
+
+
+def test_a_backup_with_a_log_that_is_not_its_own_is_not_restored(gallery, path, kept, make, child, holds):
+    """Two backups were copied over each other by hand, and the log of the older stayed."""
+    assert child(lambda: left_in_the_log(kept, make, lambda: open_gallery(kept).enroll([make("Mallory", 50)])))[0]
+    gallery.enroll([make("Carl", 3)])
+    backup(path, kept.with_name("later.db"))
+    shutil.copy(kept.with_name("later.db"), kept)
+    with pytest.raises(GalleryUnusable, match="another copy of this one"):
+        restore(kept, path)
+    holds(gallery, [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
 def test_a_damaged_gallery_is_not_copied_over_a_good_backup(path, kept):
     before = kept.read_bytes()
     content = bytearray(path.read_bytes())

@@ -111,7 +111,10 @@ class Factory:
     @property
     def kind(self) -> bytes:
         """32 bytes. An index in bytes is of use only to a Factory of the same kind: same factory string, settings of
-        the same names, same version of faiss."""
+        the same names, same version of faiss.
+
+        The names count because faiss writes what was set: who reads it and sets nothing would search by that.
+        """
         factory, _, settings = self.spec.partition(";")
         names = sorted(setting.partition("=")[0] for setting in settings.split(","))
         return hashlib.sha256("\n".join([faiss_library().__version__, factory, *names]).encode()).digest()

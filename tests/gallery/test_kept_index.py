@@ -186,6 +186,14 @@ def test_a_gallery_that_shrinks_below_what_its_index_takes_is_searched_exactly(g
     assert isinstance(Searcher(gallery, encoder, Factory("IVF8,Flat")).current().index.base, FactoryIndex)
 
 
+def test_a_setting_that_is_left_out_is_not_that_of_the_kept_index(gallery, make, encoder, kept, built):
+    """faiss writes what was set, so without the setting another index is built."""
+    bare = Searcher(gallery, encoder, Factory("IVF2,Flat")).current().index
+    assert built == ["IVF2,Flat"] and bare.base._index.nprobe == 1
+    written = FactoryIndex(bare.ids, make("", 0).embedding[None].repeat(len(bare.ids), axis=0), SPEC).in_bytes()
+    assert factory_index.from_bytes("IVF2,Flat", written, len(bare.ids)).nprobe == 2
+
+
 def test_f14_a_missing_index_is_built_again(gallery, make, holds, encoder, kept, built):
     kept.unlink()
     is_as_stored(gallery, encoder, holds, people(make))

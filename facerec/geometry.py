@@ -19,6 +19,12 @@ from facerec.records import Float32, Image, Int64
 Float64 = NDArray[np.float64]
 NMS_BLOCK = 64  # best boxes that are compared with all others at once
 
+SAME_FACE_IOU = 0.5
+"""Two boxes in one picture that overlap at least so much are one face, by the convention of PASCAL VOC.
+
+Boxes are compared so, and not for equality, because their last digits depend on how pictures were batched.
+"""
+
 
 def area(boxes: np.ndarray) -> np.ndarray:
     """(N, 4) -> (N,) square pixels; a box turned inside out has area 0.

@@ -20,7 +20,8 @@ from facerec.errors import DamagedFile, InvalidInput, TooFewTemplates
 from facerec.gallery.index import ExactIndex, Index, build_index, faiss_library, in_id_order, require_search
 from facerec.records import DIM, Candidates, Float32, Int64
 
-Named = Callable[[Float32, int], Int64]
+Naming = Callable[[Float32, int], Int64]
+"""Probes (Q, 128) and n -> positions of the rows to be compared (Q, n), -1 where there are no more."""
 
 WIDER, AT_LEAST = 4, 32
 """So many times as many as are asked for are taken from the index and compared again, and no fewer than so many."""
@@ -38,9 +39,9 @@ log = logging.getLogger(__name__)
 
 
 class Rescored:
-    """What `named` names, compared again: (Q, 128) and n -> positions (Q, n), -1 where it has no more to name."""
+    """What a `Naming` names, compared again."""
 
-    def __init__(self, ids: Int64, embeddings: Float32, make: Callable[[Float32], Named]):
+    def __init__(self, ids: Int64, embeddings: Float32, make: Callable[[Float32], Naming]):
         self._ids, self._embeddings = in_id_order(ids, embeddings)
         self._named = make(self._embeddings)
 
@@ -94,7 +95,7 @@ class FactoryIndex(Rescored):
         content: np.ndarray = faiss.vector_to_array(writer.data)
         return content
 
-    def _made(self, spec: str, rows: Float32, content: np.ndarray | None) -> Named:
+    def _made(self, spec: str, rows: Float32, content: np.ndarray | None) -> Naming:
         self._index = built(spec, rows) if content is None else from_bytes(spec, content, len(rows))
         return names_of(self._index)
 
@@ -129,7 +130,7 @@ def exact_of_too_few(build: Callable[[Int64, Float32], Index], ids: Int64, rows:
         return build_index(ids, rows)
 
 
-def names_of(index: Any) -> Named:
+def names_of(index: Any) -> Naming:
     """What a faiss index answers, without its scores."""
 
     def named(probes: Float32, count: int) -> Int64:

@@ -56,12 +56,15 @@ class KeptIndex:
         return sealed_blocks(self.state, self.encoder, self.kind, (self.ids, self.digests, self.content))
 
 
-def read_kept(handle: BinaryIO, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex:
-    """What an open file holds. Raises DamagedFile unless it is whole, one's own, of that kind and of this gallery."""
+def read_kept(handle: BinaryIO, encoder: str, kind: bytes, is_trusted: Callable[[State], bool]) -> KeptIndex:
+    """What an open file holds. Raises DamagedFile unless it is whole, one's own, of that kind and of this gallery.
+
+    `is_trusted` says whether a state is in the gallery's past and nobody has left since.
+    """
     if os.fstat(handle.fileno()).st_uid != os.geteuid():
         raise DamagedFile("it belongs to another user")
     header = read_header(handle)
-    if header.encoder != encoder or not has_passed(header.state):
+    if header.encoder != encoder or not is_trusted(header.state):
         raise DamagedFile("it belongs to another encoder, another gallery, or somebody in it has left")
     if header.kind != kind:
         raise DamagedFile("it is of another kind, or by another version of faiss")

@@ -79,8 +79,8 @@ def is_right(connection: Connection, kept: Snapshots, path: Path) -> bool:
         return False
     encoder = header.encoder
     if header.kind != EMBEDDINGS:
-        has_passed = partial(is_free_of_removed, connection)
-        return kept.of_index(encoder) == path and kept.kept_index(encoder, header.kind, has_passed) is not None
+        is_trusted = partial(is_free_of_removed, connection)
+        return kept.of_index(encoder) == path and kept.kept_index(encoder, header.kind, is_trusted) is not None
     done = _from_snapshot(connection, kept, encoder) if kept.of(encoder) == path else None
     if done is None:
         return False

@@ -17,8 +17,8 @@ from facerec.gallery.origins import add_origins, drop_origins, origins
 from facerec.gallery.results import MendResult
 from facerec.gallery.tables import FaceRow, RefusalRow, SubjectRow, TemplateRow
 from facerec.gallery.vault import Place, vault_of
-from facerec.gallery.writes import FACES_OF_PICTURE, SAME_FACE_IOU, Write, find_or_add_subject, subject_id_of
-from facerec.geometry import iou
+from facerec.gallery.writes import FACES_OF_PICTURE, Write, find_or_add_subject, subject_id_of
+from facerec.geometry import SAME_FACE_IOU, iou
 
 
 def forget_face(write: Write, face_id: int) -> MendResult:

@@ -75,9 +75,9 @@ class Snapshots:
         read = partial(read_snapshot, encoder=encoder, has_passed=has_passed)
         return trusted(self.of(encoder), read, "the gallery itself is read")
 
-    def kept_index(self, encoder: str, kind: bytes, has_passed: Callable[[State], bool]) -> KeptIndex | None:
+    def kept_index(self, encoder: str, kind: bytes, is_trusted: Callable[[State], bool]) -> KeptIndex | None:
         """The index of a kind that was kept over the embeddings of an encoder; None where none can be trusted."""
-        read = partial(read_kept, encoder=encoder, kind=kind, has_passed=has_passed)
+        read = partial(read_kept, encoder=encoder, kind=kind, is_trusted=is_trusted)
         return trusted(self.of_index(encoder), read, "the index is built anew")
 
     def save(self, stored: StoredEmbeddings, is_wanted: Callable[[], bool]) -> bool:

@@ -32,14 +32,8 @@ from facerec.gallery.tables import (
     TemplateRow,
 )
 from facerec.gallery.vault import Place, vault_of
-from facerec.geometry import iou
+from facerec.geometry import SAME_FACE_IOU, iou
 from facerec.records import OperatingPoint, Template
-
-SAME_FACE_IOU = 0.5
-"""Two boxes in one picture that overlap at least so much are one face, by the convention of PASCAL VOC.
-
-Boxes are compared so, and not for equality, because their last digits depend on how pictures were batched.
-"""
 
 SUBJECT_ID = select(SubjectRow.id).where(SubjectRow.name == bindparam("name"))
 FACES_OF_PICTURE = (

@@ -18,7 +18,7 @@ from facerec.records import Template
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
 
-Named = Sequence[tuple[str, float]]
+Alike = Sequence[tuple[str, float]]
 """Subjects and how like them a face is."""
 
 
@@ -57,7 +57,7 @@ class Admission:
                 joined |= set() if own else {template.subject}
         return verdicts
 
-    def _own(self, template: Template, found: Named) -> Named:
+    def _own(self, template: Template, found: Alike) -> Alike:
         """How like its own subject a face is; nothing where that is gone by now."""
         if own := [(name, alike) for name, alike in found if name == template.subject]:
             return own
@@ -67,7 +67,7 @@ class Admission:
             return []
         return [(template.subject, float(row @ template.embedding)) for row in rows]
 
-    def _verdict(self, template: Template, known: Named, subjects: int) -> Unfit | None:
+    def _verdict(self, template: Template, known: Alike, subjects: int) -> Unfit | None:
         own = max((alike for name, alike in known if name == template.subject), default=None)
         others = [(alike, name) for name, alike in known if name != template.subject]
         similarity, other = max(others, default=(-1.0, ""))

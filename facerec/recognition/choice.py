@@ -8,11 +8,8 @@ import numpy as np
 
 from facerec.errors import InvalidInput, NoFace
 from facerec.faces.choice import largest, nearest_centre, only
-from facerec.geometry import iou
+from facerec.geometry import SAME_FACE_IOU, iou
 from facerec.records import Faces
-
-SAME_FACE_IOU = 0.5
-"""As in the gallery: two boxes in one picture that overlap at least so much are one face."""
 
 Choose = Callable[[Faces, tuple[int, ...], str], Faces]
 """Faces of a picture, the picture's shape, what a message calls it -> the one face that is meant."""

@@ -11,10 +11,7 @@ import numpy as np
 from facerec.curation.health.belonging import Likeness, alike_rows
 from facerec.curation.health.case import Case
 from facerec.curation.health.findings import Finding, SubjectFace
-from facerec.geometry import iou
-
-SAME_FACE_IOU = 0.5
-"""Boxes in one picture that overlap so much are one face, as in the gallery; by the convention of PASCAL VOC."""
+from facerec.geometry import SAME_FACE_IOU, iou
 
 
 def same_pictures(case: Case) -> Iterator[Finding]:

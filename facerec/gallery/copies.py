@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,9 +91,9 @@ def restore(source: Path, where: str | Path, progress: Progress = silent, plain:
     """Put a backup in the place of a gallery, or where none is; readers see the old one or the new, nothing between.
 
     Whoever was erased since the backup was taken is not restored: the list of erasures is read from the gallery that is
-    there, and from the file beside it. A file in the way that is damaged is moved aside. Raises GalleryUnusable for a
-    backup that is no sound gallery, and leaves everything as it was. Raises InvalidInput, unless `plain`, for a backup
-    that is not encrypted where the gallery is, or where that cannot be read.
+    there, and from the file beside it, and once more when nobody else can write. A file in the way that is damaged is
+    moved aside. Raises GalleryUnusable for a backup that is no sound gallery, and leaves everything as it was. Raises
+    InvalidInput, unless `plain`, for a backup that is not encrypted where the gallery is, or where that cannot be read.
     """
     place, source = _file(where), source.absolute()
     require_file(source, "there is no backup")
@@ -104,12 +104,17 @@ def restore(source: Path, where: str | Path, progress: Progress = silent, plain:
     with closing(leaving_nothing(memory)) as copy:
         with explained(source), closing(connect_file(source)) as original:
             original.backup(copy, pages=PAGES_AT_ONCE, progress=_told(progress))
-        digests = erasure.read_list(place) | _erased_in(place)
-        copied = _made_right(_engine_of(copy), source, digests)
-        if not plain and not copy.execute("SELECT 1 FROM encryption").fetchall():
+        copied = _made_right(_engine_of(copy), source, erasure.read_list(place) | _erased_in(place))
+        may_be_plain = plain or bool(copy.execute("SELECT 1 FROM encryption").fetchall())
+        if not may_be_plain:
             _require_no_encryption(place, source)
         aside = _make_room(place)
-        _copy_in(copy, place)
+        with explained(place), closing(connect_file(place)) as target:
+            take_alone(target)
+            copied = _made_right_late(copied, copy, target, source)
+            if not may_be_plain:
+                _require_no_key(_column(target, "key_id", "encryption"), place, source)
+            _copy_in(copy, target, place)
     Beside(place).leave_no_trace()
     Beside(place).write_erasures()
     prepare(place, create=False)
@@ -187,34 +192,53 @@ def _made_right(engine: Engine, source: Path, digests: set[str]) -> Copied:
     return Copied(sound.subjects, sound.templates, len(names))
 
 
-def _ask(place: Path, table: str, question: str) -> list[tuple[str]] | None:
-    """What the gallery that is to be replaced answers: nothing without such a table, None where it cannot be read."""
+def _ask(place: Path, column: str, table: str) -> set[str] | None:
+    """What the gallery that is to be replaced answers; None where it cannot be read."""
     if is_vacant(place):
-        return []
+        return set()
     try:
         require_own_log(place)
         undo_half_done(place)
         with closing(connect_file(place)) as connection:
-            is_there = connection.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-            return connection.execute(question).fetchall() if is_there else []
+            return _column(connection, column, table)
     except (sqlite3.Error, GalleryUnusable):
         return None
 
 
+def _column(connection: sqlite3.Connection, column: str, table: str) -> set[str]:
+    """What stands in one column of a table; nothing where there is no such table."""
+    if not connection.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+        return set()
+    return {value for (value,) in connection.execute(f"SELECT {column} FROM {table}")}
+
+
 def _erased_in(place: Path) -> set[str]:
     """Whom the gallery that is to be replaced has erased; nobody where it cannot be read: the file beside it counts."""
-    return {digest for (digest,) in _ask(place, "erasure", "SELECT digest FROM erasure") or []}
+    return _ask(place, "digest", "erasure") or set()
+
+
+def _made_right_late(copied: Copied, copy: sqlite3.Connection, target: sqlite3.Connection, source: Path) -> Copied:
+    """Leave out who was erased while the backup was read, now that nobody else can erase; what is restored then."""
+    late = _column(target, "digest", "erasure") - _column(copy, "digest", "erasure")
+    if not late:
+        return copied
+    again = _made_right(_engine_of(copy), source, late)
+    return replace(again, erased=copied.erased + again.erased)
 
 
 def _require_no_encryption(place: Path, source: Path) -> None:
     """Raise InvalidInput where the gallery that is to be replaced is encrypted, or may be."""
-    rows = _ask(place, "encryption", "SELECT key_id FROM encryption")
-    if rows is None:
+    keys = _ask(place, "key_id", "encryption")
+    if keys is None:
         raise InvalidInput(
             f"{place} cannot be read, so nobody can tell whether it is encrypted, and the backup {source} is not: "
             "say --plain if templates may lie in plain"
         )
-    if rows:
+    _require_no_key(keys, place, source)
+
+
+def _require_no_key(keys: set[str], place: Path, source: Path) -> None:
+    if keys:
         raise InvalidInput(
             f"the gallery {place} is encrypted and the backup {source} is not: say --plain to have its templates "
             "in plain, and encrypt them afterwards with `facerec gallery encrypt`"
@@ -242,14 +266,12 @@ def _make_room(place: Path) -> Path | None:
     return aside
 
 
-def _copy_in(copy: sqlite3.Connection, place: Path) -> None:
+def _copy_in(copy: sqlite3.Connection, target: sqlite3.Connection, place: Path) -> None:
     """Write the copy over the gallery as one transaction, with a journal that belongs to this file by its name.
 
     A log would be read as another gallery's by whoever opens the file after a crash. Nothing is left of what lay there.
     """
-    with explained(place), closing(connect_file(place)) as target:
-        take_alone(target)
-        lengthen(copy, place.stat().st_size)
-        copy.backup(target, pages=PAGES_AT_ONCE, progress=lambda *_: failpoint("restore.mid_copy"))
-        failpoint("restore.copied")
-        overwrite_journal(target, place)
+    lengthen(copy, place.stat().st_size)
+    copy.backup(target, pages=PAGES_AT_ONCE, progress=lambda *_: failpoint("restore.mid_copy"))
+    failpoint("restore.copied")
+    overwrite_journal(target, place)

@@ -13,6 +13,7 @@ import pytest
 from facerec import failpoint
 from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import copies, open_gallery
+from facerec.gallery.alone import take_alone
 from facerec.gallery.codec import to_bytes
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
@@ -359,6 +360,34 @@ def test_erasures_are_obeyed_when_the_gallery_itself_is_lost(gallery, path, kept
     again = open_gallery(path)
     assert names(again) == ["Ben"]
     holds(again, [make("Ben", 2)])
+
+
+def test_whoever_is_erased_while_a_backup_is_restored_is_not_restored(gallery, path, kept, make, monkeypatch, holds):
+    """The backup has been read, and the gallery is not written to yet."""
+    gallery.enroll([make("Carl", 3)])
+    gallery.forget("Ben")
+    assert meanwhile(monkeypatch, lambda: gallery.forget("Anna"), lambda: restore(kept, path)).erased == 2
+    holds(gallery, [])
+    assert len(list_beside(path).read_text().split()) == 2 and gallery.problems() == []
+
+
+def test_f48_somebody_forgotten_as_a_backup_is_restored_is_gone_for_every_searcher(
+    gallery, path, kept, make, monkeypatch, encoder
+):
+    searcher = Searcher(gallery, encoder)
+    meanwhile(monkeypatch, lambda: gallery.forget("Anna"), lambda: restore(kept, path))
+    assert [name for name, _ in searcher.search(make("", 1).embedding[None], 5)[0]] == ["Ben"]
+
+
+def meanwhile(monkeypatch, what: Callable[[], object], restoring: Callable[[], copies.Copied]) -> copies.Copied:
+    """Restore, and do something else just before the restore has the file to itself."""
+
+    def interfere(connection: sqlite3.Connection) -> None:
+        what()
+        take_alone(connection)
+
+    monkeypatch.setattr(copies, "take_alone", interfere)
+    return restoring()
 
 
 def test_erasures_are_obeyed_when_the_list_beside_is_lost(gallery, path, kept):

@@ -17,7 +17,8 @@ from alembic import command
 
 from facerec import failpoint
 from facerec.errors import EncoderMismatch, GalleryUnusable, InvalidInput, MissingPart
-from facerec.gallery import encryption, open_gallery
+from facerec.gallery import copies, encryption, open_gallery
+from facerec.gallery.alone import take_alone
 from facerec.gallery.arriving import survey, take_all_in
 from facerec.gallery.connect import connect_file, create_file
 from facerec.gallery.copies import backup, restore
@@ -339,6 +340,24 @@ def put_a_strangers_log_beside(path: Path, other: Path, make) -> None:
         connection.execute("SELECT * FROM meta").fetchall()
         open_gallery(other).enroll([make("Ben", number) for number in range(2, 30)])
         shutil.copy(f"{other}-wal", f"{path}-wal")
+
+
+def test_a_gallery_that_is_encrypted_while_a_plain_backup_is_restored_is_left_encrypted(
+    gallery, path, key_file, tmp_path, make, monkeypatch, holds
+):
+    """The backup has been read, and the gallery is not written to yet."""
+    gallery.enroll([make("Anna", 1)])
+    backup(path, tmp_path / "plain.db")
+
+    def interfere(connection: sqlite3.Connection) -> None:
+        gallery.encrypt()
+        take_alone(connection)
+
+    monkeypatch.setattr(copies, "take_alone", interfere)
+    with pytest.raises(InvalidInput, match="--plain"):
+        restore(tmp_path / "plain.db", path)
+    assert gallery.stats().key_id == find_keys().newest.id and all(row[1] is None for row in rows(path))
+    holds(open_gallery(path), [make("Anna", 1)])
 
 
 def test_a_plain_backup_of_a_gallery_from_before_encryption_is_restored_over_it(path, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -221,12 +221,20 @@ def names(connection: Connection, subject: str | None = None) -> dict[int, str]:
     return found
 
 
-def enrolled_images(connection: Connection, encoder: str, subject: str | None) -> set[str]:
-    """sha256 of every picture with a template of this encoder, of anybody or of one subject, known or not."""
+def enrolled_images(connection: Connection, encoder: str) -> set[str]:
+    """sha256 of every picture with a template of this encoder."""
     query = select(FaceRow.image_sha256).join(TemplateRow, TemplateRow.face_id == FaceRow.id)
-    if subject is not None:
-        query = query.join(SubjectRow, SubjectRow.id == FaceRow.subject_id).where(SubjectRow.name == subject)
     return set(connection.execute(query.where(TemplateRow.encoder == encoder)).scalars())
+
+
+def images_of(connection: Connection, encoder: str, subjects: Collection[str]) -> dict[str, set[str]]:
+    """Name -> sha256 of every picture of that subject with a template of this encoder; known or not."""
+    query = select(SubjectRow.name, FaceRow.image_sha256).join(FaceRow, FaceRow.subject_id == SubjectRow.id)
+    query = query.join(TemplateRow, TemplateRow.face_id == FaceRow.id).where(TemplateRow.encoder == encoder)
+    found: dict[str, set[str]] = {subject: set() for subject in subjects}
+    for name, digest in connection.execute(query.where(SubjectRow.name.in_(subjects))):
+        found[name].add(digest)
+    return found
 
 
 def refused_images(connection: Connection, pipeline: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -380,10 +380,20 @@ class Gallery:
             return server_search.search_templates(connection, encoder, probes, k, exact)
 
     @again
-    def enrolled_images(self, encoder: str, subject: str | None = None) -> set[str]:
-        """sha256 of the pictures that this encoder has a template of, of anybody or of one subject."""
+    def enrolled_images(self, encoder: str) -> set[str]:
+        """sha256 of the pictures that this encoder has a template of."""
         with self._read() as connection:
-            return reads.enrolled_images(connection, encoder, None if subject is None else clean_name(subject))
+            return reads.enrolled_images(connection, encoder)
+
+    @again
+    def images_of(self, encoder: str, subjects: Collection[str]) -> dict[str, set[str]]:
+        """Name as it is stored -> sha256 of the pictures of that subject that this encoder has a template of.
+
+        Nothing of whoever is not enrolled. Raises InvalidInput for what is no name.
+        """
+        names = {clean_name(subject) for subject in subjects}
+        with self._read() as connection:
+            return reads.images_of(connection, encoder, names)
 
     @again
     def refused_images(self, pipeline: str) -> dict[str, str]:

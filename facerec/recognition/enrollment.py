@@ -19,6 +19,7 @@ from facerec.errors import (
 )
 from facerec.faces.gate import Gate
 from facerec.faces.pipeline import Portraits
+from facerec.gallery.checks import clean_name
 from facerec.recognition.admission import Admission
 from facerec.recognition.looking import Looker, Refused, Seen, in_order
 from facerec.recognition.picture import Picture, Source, name_of, read_picture
@@ -86,6 +87,7 @@ class Enroller:
 
     def _opened(self, part: Sequence[Sample]) -> tuple[list[Opened | Enrollment], list[Picture]]:
         """A batch that has been read, and the pictures of it that are to be looked at."""
+        self._ask_about(subject for subject, _ in part)
         opened = [self._open(subject, source) for subject, source in part]
         return opened, [one.picture for one in opened if isinstance(one, Opened)]
 
@@ -153,9 +155,13 @@ class Enroller:
 
     def _images_of(self, subject: str) -> set[str]:
         """sha256 of the pictures of a subject that have a template of this encoder."""
-        if subject not in self._known:
-            self._known[subject] = self._gallery.enrolled_images(self._encoder, subject)
-        return self._known[subject]
+        return self._known[clean_name(subject)]
+
+    def _ask_about(self, subjects: Iterable[str]) -> None:
+        """Learn of all who were not asked about yet, at once, what `_images_of` answers."""
+        new = {name for name in map(name_or_none, subjects) if name is not None} - self._known.keys()
+        if new:
+            self._known |= self._gallery.images_of(self._encoder, new)
 
     def _remember(self, refused: Sequence[tuple[Opened, Refused]]) -> None:
         """Remember pictures, but for refusals that depend on what is installed and on limits that may change."""
@@ -168,6 +174,14 @@ class Enroller:
         if refusals:
             self._gallery.remember_refusals(refusals)
         self._refused |= {one.picture.digest: why.code for one, why in lasting}
+
+
+def name_or_none(subject: str) -> str | None:
+    """A subject's name as it is stored; None for what is no name, which is said of each picture."""
+    try:
+        return clean_name(subject)
+    except InvalidInput:
+        return None
 
 
 def _became(one: Opened, what: Refused | Enrollment) -> Enrollment:

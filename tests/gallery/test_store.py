@@ -283,12 +283,11 @@ def test_a_removed_subject_takes_its_refusals_along(gallery, make):
     assert gallery.stats().refusals == 1
 
 
-def test_enrolled_images_can_be_asked_of_one_subject(gallery, make, encoder, other_encoder):
+def test_enrolled_images_can_be_asked_of_some_subjects(gallery, make, encoder, other_encoder):
     gallery.enroll([make("Anna", 1), make("Ben", 2)])
     one, two = make("Anna", 1).image_sha256, make("Ben", 2).image_sha256
     assert gallery.enrolled_images(encoder) == {one, two}
-    assert gallery.enrolled_images(encoder, "Ben") == {two}
-    assert gallery.enrolled_images(encoder, "Carl") == set()
+    assert gallery.images_of(encoder, ["Ben", "Carl"]) == {"Ben": {two}, "Carl": set()}
     assert gallery.enrolled_images(other_encoder) == set()
 
 

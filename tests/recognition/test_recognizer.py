@@ -184,6 +184,23 @@ def test_a_folder_with_an_impossible_name_is_refused_and_the_others_are_enrolled
     assert outcomes(recognizer(tmp_path).enroll_all(samples)) == ["invalid_input", "invalid_input", "enrolled"]
 
 
+def test_a_batch_asks_the_gallery_once_about_all_who_are_new_in_it(tmp_path: Path, monkeypatch) -> None:
+    known, asked = recognizer(tmp_path), []
+    people = {"Anna": ANNA, "Bert": BERT, "Carl": CARL}
+    samples = [(name, picture(colour)) for name, colour in people.items()]
+    assert outcomes(known.enroll_all(samples[:1])) == ["enrolled"]
+    real = known.gallery.images_of
+
+    def counted(encoder: str, subjects: set[str]) -> dict[str, set[str]]:
+        asked.append(set(subjects))
+        return real(encoder, subjects)
+
+    monkeypatch.setattr(known.gallery, "images_of", counted)
+    run = known.enroll_all([*samples[:2], (" ", picture(ANNA)), samples[2], *samples], batch=3)
+    assert outcomes(run) == ["already_enrolled", "enrolled", "invalid_input", "enrolled", *["already_enrolled"] * 3]
+    assert asked == [{"Anna", "Bert"}, {"Carl"}]
+
+
 def test_an_encoder_without_thresholds_says_how_to_measure_them(tmp_path: Path) -> None:
     blind = Recognizer(fakes.pipeline(), OperatingPoints((), ()), open_gallery(tmp_path / "g.db"))
     for ask in (lambda: blind.verify(picture(ANNA), picture(ANNA)), lambda: blind.identify(picture(ANNA))):

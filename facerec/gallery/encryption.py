@@ -19,7 +19,7 @@ from facerec.gallery import reads
 from facerec.gallery.keys import Key, KeyRing
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.tables import EncryptionRow, FaceRow, MetaRow, TemplateRow
-from facerec.gallery.vault import PLAIN, Outdated, Place, Sealed, Vault, vault_of
+from facerec.gallery.vault import PLAIN, Place, Sealed, Vault
 from facerec.gallery.writes import Write
 
 AT_ONCE = 2000
@@ -51,12 +51,6 @@ def vault_at(connection: Connection, find: Callable[[], KeyRing]) -> Vault:
         return PLAIN
     database = connection.execute(select(MetaRow.database)).scalar_one()
     return Sealed(database, key_id, find())
-
-
-def require_current(connection: Connection) -> None:
-    """Raise Outdated where the gallery seals otherwise by now than this process knows."""
-    if reads.key_id(connection) != vault_of(connection).key_id:
-        raise Outdated("another process has encrypted the gallery or changed its key: open it again")
 
 
 def encrypt(write: Write, key: Key, progress: Progress = silent) -> Resealed:

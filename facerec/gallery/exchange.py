@@ -35,7 +35,7 @@ from facerec.gallery.connect import require_file
 from facerec.gallery.keys import find_keys
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.tables import FaceRow, SubjectRow, TemplateRow
-from facerec.gallery.vault import Sealer, Vault, vault_of
+from facerec.gallery.vault import Sealer, Vault, current_vault
 from facerec.records import Template
 from facerec.replacing import replacing
 
@@ -68,7 +68,7 @@ def export(connection: Connection, target: Path, progress: Progress = silent) ->
     """Write everybody into a file that its owner only can read. Raises GalleryUnusable where it cannot be written."""
     subjects = connection.execute(select(func.count()).select_from(SubjectRow)).scalar_one()
     state = reads.state(connection)
-    kind = SEALED_FORMAT if vault_of(connection).key_id else PLAIN_FORMAT
+    kind = SEALED_FORMAT if current_vault(connection).key_id else PLAIN_FORMAT
     head = {"kind": "gallery", "format": kind, "database": state.database, "generation": state.generation}
     written = left_out = 0
     try:
@@ -169,7 +169,7 @@ def _end(line: bytes) -> tuple[object, object]:
 
 def _subjects(connection: Connection) -> Iterator[tuple[dict[str, Any], int]]:
     """Every subject as it is written, and how many templates it has, damaged ones included."""
-    vault = vault_of(connection)
+    vault = current_vault(connection)
     needed = [column for column in vault.columns if column.class_ is TemplateRow and column.key != "encoder"]
     query = (
         select(SubjectRow.uid, SubjectRow.name, SubjectRow.created_at.label("since"), FaceRow)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, text
 from facerec.gallery.codec import from_bytes
 from facerec.gallery.reads import ROWS_AT_ONCE
 from facerec.gallery.tables import AuditEventRow, FaceRow, MetaRow, SubjectRow, TemplateRow
-from facerec.gallery.vault import vault_of
+from facerec.gallery.vault import current_vault
 
 SHOWN = 3
 """Pictures that a sentence names."""
@@ -56,7 +56,7 @@ def _of_the_rows(connection: Connection) -> Iterator[str]:
 def damaged_templates(connection: Connection) -> list[int]:
     """Ids of the templates whose bytes are no embedding, or were not sealed for the row that they lie in."""
     found: list[int] = []
-    vault = vault_of(connection)
+    vault = current_vault(connection)
     query = select(TemplateRow.id, *vault.columns).outerjoin(FaceRow, FaceRow.id == TemplateRow.face_id)
     for block in connection.execute(query).partitions(ROWS_AT_ONCE):
         sound = from_bytes(vault.opened([row[1:] for row in block]))[1]

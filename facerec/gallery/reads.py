@@ -34,7 +34,7 @@ from facerec.gallery.tables import (
     SubjectRow,
     TemplateRow,
 )
-from facerec.gallery.vault import PLAIN, Vault, vault_of
+from facerec.gallery.vault import PLAIN, Vault, current_vault
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.records import DIM, Float32, Int64, OperatingPoint
 
@@ -189,7 +189,7 @@ class Templates(NamedTuple):
 
 def templates(connection: Connection, which: ColumnElement[bool]) -> Templates:
     """The templates that a condition on template and face holds for, in id order."""
-    vault = vault_of(connection)
+    vault = current_vault(connection)
     query = (
         select(TemplateRow.id, FaceRow.subject_id, *vault.columns)
         .join(FaceRow, FaceRow.id == TemplateRow.face_id)

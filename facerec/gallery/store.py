@@ -71,6 +71,7 @@ from facerec.gallery.results import (
     SubjectSummary,
 )
 from facerec.gallery.schema import REVISIONS, prepare
+from facerec.gallery.vault import current_vault
 from facerec.records import Candidates, Float32, Int64, OperatingPoint, Template, require_embeddings
 
 
@@ -460,7 +461,7 @@ class Gallery:
         try:
             with explained(self._place), writing(self._engine) as connection:
                 write = writes.Write.begin(connection, self._now())
-                encryption.require_current(connection)
+                current_vault(connection)
                 yield write
                 failpoint("write.before_commit")
                 ending = write

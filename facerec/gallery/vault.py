@@ -14,13 +14,13 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from facerec.errors import MissingPart
 from facerec.gallery.again import Interrupted
 from facerec.gallery.keys import Key, KeyRing
-from facerec.gallery.tables import FaceRow, TemplateRow
+from facerec.gallery.tables import EncryptionRow, FaceRow, MetaRow, TemplateRow
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,7 +29,7 @@ NONCE_BYTES = 12
 
 
 class Outdated(Interrupted):
-    """Another process has encrypted the gallery, or changed its key, since this one opened it."""
+    """Another process has encrypted the gallery, changed its key or restored it, since this one opened it."""
 
 
 class Place(NamedTuple):
@@ -62,6 +62,10 @@ class Vault(Protocol):
         """What leaves the gallery: bound to words in place of a row, and as it is where nothing is sealed."""
         ...
 
+    def is_for(self, database: str, key_id: str | None) -> bool:
+        """Do templates lie so in the gallery of that id, where new ones are sealed with that key, or with none?"""
+        ...
+
 
 class Plain:
     """Templates lie as they are."""
@@ -80,6 +84,9 @@ class Plain:
 
     def sealed_for(self, words: str, content: bytes) -> bytes:
         return content
+
+    def is_for(self, database: str, key_id: str | None) -> bool:
+        return key_id is None
 
 
 class Sealed:
@@ -106,6 +113,9 @@ class Sealed:
 
     def sealed_for(self, words: str, content: bytes) -> bytes:
         return self._sealer.seal(str(self.key_id), content, words)
+
+    def is_for(self, database: str, key_id: str | None) -> bool:
+        return (database, key_id) == (self._database, self.key_id)
 
     def _bound_to(self, place: Place) -> str:
         return f"facerec template.embedding 1|{self._database}|{'|'.join(map(str, place))}"
@@ -141,10 +151,21 @@ class Sealer:
 
 PLAIN = Plain()
 
+SEALED_WITH = select(MetaRow.database, EncryptionRow.key_id).outerjoin(EncryptionRow, EncryptionRow.id == MetaRow.id)
+"""Both tables have one row at most, and its id is 1."""
+
 
 def vault_of(connection: Connection) -> Vault:
     """How templates lie in the gallery of this connection."""
     vault: Vault = connection.get_execution_options().get("vault", PLAIN)
+    return vault
+
+
+def current_vault(connection: Connection) -> Vault:
+    """How templates lie there at this moment. Raises Outdated where that is not what this process knows."""
+    vault = vault_of(connection)
+    if not vault.is_for(*connection.execute(SEALED_WITH).one()):
+        raise Outdated("another process has encrypted the gallery, changed its key or restored it: open it again")
     return vault
 
 

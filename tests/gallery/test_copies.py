@@ -372,11 +372,12 @@ def test_whoever_is_erased_while_a_backup_is_restored_is_not_restored(gallery, p
 
 
 def test_f48_somebody_forgotten_as_a_backup_is_restored_is_gone_for_every_searcher(
-    gallery, path, kept, make, monkeypatch, encoder
+    gallery, path, kept, make, monkeypatch, encoder, holds
 ):
     searcher = Searcher(gallery, encoder)
     meanwhile(monkeypatch, lambda: gallery.forget("Anna"), lambda: restore(kept, path))
     assert [name for name, _ in searcher.search(make("", 1).embedding[None], 5)[0]] == ["Ben"]
+    holds(gallery, [make("Ben", 2)])
 
 
 def meanwhile(monkeypatch, what: Callable[[], object], restoring: Callable[[], copies.Copied]) -> copies.Copied:

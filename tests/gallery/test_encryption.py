@@ -308,6 +308,50 @@ def test_a_plain_backup_takes_the_place_of_an_encrypted_gallery_only_if_told_to(
     assert open_gallery(path).stats().key_id is None and same(open_gallery(path), [make("Anna", 1)])
 
 
+def test_a_process_that_is_running_notices_that_a_plain_backup_was_restored(
+    gallery, path, make, tmp_path, key_file, encoder, holds
+):
+    templates = [make("Anna", 1), make("Ben", 2)]
+    gallery.enroll(templates)
+    backup(path, tmp_path / "plain.db")
+    gallery.encrypt()
+    running = [open_gallery(path) for _ in range(4)]
+    searcher = Searcher(running[0], encoder)
+    searcher.current()
+    restore(tmp_path / "plain.db", path, plain=True)
+    assert searcher.search(templates[1].embedding[None], 1)[0][0][0] == "Ben"
+    assert same(running[1], templates)
+    assert running[2].problems() == []
+    assert running[3].export(tmp_path / "people.jsonl").templates == 2
+    holds(running[0], templates)
+
+
+def test_a_process_that_is_running_notices_that_another_encrypted_gallery_was_restored(
+    sealed, path, make, tmp_path, encoder, holds
+):
+    """Under the same key; templates are bound to the gallery that they were sealed in."""
+    sealed.enroll([make("Anna", 1)])
+    other = open_gallery(tmp_path / "other.db")
+    other.encrypt()
+    other.enroll([make("Ben", 2)])
+    searcher = Searcher(sealed, encoder)
+    searcher.current()
+    backup(tmp_path / "other.db", tmp_path / "backup.db")
+    restore(tmp_path / "backup.db", path)
+    assert searcher.search(make("Ben", 2).embedding[None], 1)[0][0][0] == "Ben"
+    sealed.enroll([make("Carl", 3)])
+    assert same(open_gallery(path), [make("Ben", 2), make("Carl", 3)])
+    holds(sealed, [make("Ben", 2), make("Carl", 3)])
+
+
+def test_a_process_that_only_reads_notices_another_key(sealed, path, key_file, make):
+    sealed.enroll([make("Anna", 1), make("Ben", 2)])
+    other = open_gallery(path)
+    add_key(key_file)
+    sealed.rotate_key()
+    assert same(other, [make("Anna", 1), make("Ben", 2)])
+
+
 @pytest.mark.parametrize("damage", ["the table", "the file", "a stranger's log"])
 def test_where_a_gallery_cannot_be_read_it_may_have_been_encrypted(gallery, path, make, tmp_path, key_file, damage):
     gallery.enroll([make("Anna", 1)])

@@ -203,11 +203,14 @@ def reader_of(content: np.ndarray) -> Callable[[int], bytes]:
 
 
 def tune(index: Any, settings: str) -> None:
-    """Set what a search looks at. Raises InvalidInput for what this kind of index does not know."""
+    """Set what a search looks at. Raises InvalidInput for what this kind of index does not know or cannot search by."""
     try:
         faiss_library().ParameterSpace().set_index_parameters(index, settings)
+        index.search(
+            np.eye(1, DIM, dtype=np.float32), 1
+        )  # faiss takes a number as it is, and stumbles when it searches
     except RuntimeError as error:
-        raise InvalidInput(f"this index knows no setting {settings!r}{_why(error)}") from error
+        raise InvalidInput(f"this index cannot be searched with {settings!r}{_why(error)}") from error
 
 
 def lists_of(index: Any) -> int:

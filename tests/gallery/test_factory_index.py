@@ -50,9 +50,12 @@ def test_no_probes_and_fewer_embeddings_than_asked_for():
     assert FactoryIndex(IDS[:2], ROWS[:2], "Flat").search(PROBES, 7).ids.shape == (200, 2)
 
 
-@pytest.mark.parametrize("spec", ["nonsense", "HNSW16;nprobe=4", "IVF16,Flat;nprobe", ""])
+@pytest.mark.parametrize("spec", [
+    "nonsense", "HNSW16;nprobe=4", "IVF16,Flat;nprobe", "", "IVF16,Flat;nprobe=0", "IVF16,Flat;nprobe=-1",
+    "IVF4,PQ8x4,RFlat;k_factor_rf=0",
+])  # fmt: skip
 def test_a_name_that_faiss_makes_nothing_of_is_refused(spec):
-    with pytest.raises(InvalidInput, match=r"faiss makes no index|knows no setting"):
+    with pytest.raises(InvalidInput, match=r"faiss makes no index|cannot be searched with"):
         FactoryIndex(IDS[:500], ROWS[:500], spec)
 
 
@@ -86,7 +89,7 @@ def test_faiss_prints_nothing_about_few(capfd, spec, count):
 
 
 @pytest.mark.parametrize("spec, words", [
-    ("HNSW16;efsearch=bla", "this index knows no setting 'efsearch=bla': could not interpret parameter"),
+    ("HNSW16;efsearch=bla", "this index cannot be searched with 'efsearch=bla': could not interpret parameter"),
     ("nonsense", "faiss makes no index 'nonsense': could not parse index string nonsense"),
     ("LSH", "faiss makes no index 'LSH'"),
     ("IMI2x4,Flat", "faiss makes no index 'IMI2x4,Flat': MultiIndex not implemented for inner prod search"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import sqlite3
 import stat
 import time
@@ -46,6 +47,9 @@ TELLING_NOTHING = {"hide_parameters": True, "logging_name": "facerec"}
 logging.getLogger("sqlalchemy.engine.Engine.facerec").setLevel(logging.WARNING)
 
 READ_AND_WRITE, READ_ONLY, IMMUTABLE = "mode=rw", "mode=ro", "mode=ro&immutable=1"
+
+is_kept_beside = re.compile(r"-wal|-shm|-journal|\.erased|\..*\.snapshot|\.damaged-.*", re.DOTALL).fullmatch
+"""Is this what follows a gallery's name in that of a file that lies beside it? docs/gallery.md says what each is."""
 
 REASONS = {
     sqlite3.SQLITE_NOTADB: "is no gallery: the file is not an SQLite database, and was left as it is",
@@ -179,12 +183,23 @@ def require_file(path: Path, otherwise: str = "there is no gallery; enroll someb
 
 
 def target_path(target: Path, place: Path | URL, what: str) -> Path:
-    """The whole path of a file to be written. Raises InvalidInput for a folder, and for the gallery's own file."""
+    """The whole path of a file to be written. Raises InvalidInput for one that a gallery needs, and without its folder.
+
+    No folder is made: below a mount point with a slip in its name it would lie on another disk than it was meant for.
+    """
     path = target.absolute()
     if path.is_dir():
         raise InvalidInput(f"{target} is a folder: name a file for the {what}")
-    if isinstance(place, Path) and place.exists() and path.exists() and path.samefile(place):
+    if not path.parent.is_dir():
+        raise InvalidInput(f"there is no folder {path.parent}: make it first, or name another for the {what}")
+    if not isinstance(place, Path):
+        return path
+    if place.exists() and path.exists() and path.samefile(place):
         raise InvalidInput(f"{target} is the gallery itself: give the {what} another name")
+    for gallery in {place, place.resolve()}:
+        is_beside = gallery.parent.is_dir() and gallery.parent.samefile(path.parent)
+        if is_beside and path.name.startswith(gallery.name) and is_kept_beside(path.name[len(gallery.name) :]):
+            raise InvalidInput(f"{target} is a name of the gallery's own files: give the {what} another one")
     return path
 
 

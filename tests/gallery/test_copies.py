@@ -1,6 +1,7 @@
 """Backups and restoring: one moment of a gallery, put back in one step."""
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -15,7 +16,7 @@ from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import copies, open_gallery
 from facerec.gallery.alone import take_alone
 from facerec.gallery.codec import to_bytes
-from facerec.gallery.connect import connect_file, create_file
+from facerec.gallery.connect import connect_file, create_file, is_kept_beside
 from facerec.gallery.copies import backup, restore
 from facerec.gallery.erasure import list_beside
 from facerec.gallery.moving import move
@@ -142,6 +143,51 @@ def test_a_gallery_is_never_its_own_backup(gallery, path, tmp_path, make, holds)
     with pytest.raises(InvalidInput, match="folder"):
         backup(path, tmp_path)
     holds(gallery, [make("Anna", 1)])
+
+
+BESIDE = ("-wal", "-shm", "-journal", ".erased", f".{16 * 'a'}.snapshot", ".damaged-20260501T120000")
+
+
+@pytest.mark.parametrize("end", BESIDE)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_that_the_gallery_needs_is_never_replaced(gallery, path, tmp_path, make, end, is_there, holds):
+    """Neither where it lies now nor where it will; whichever way the gallery and its folder are named."""
+    gallery.enroll([make("Anna", 1)])
+    (tmp_path / "folder").symlink_to(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(path)
+    target = path.with_name(path.name + end)
+    if is_there:
+        target.write_bytes(b"")
+    for where, to in ((path, target), (path, tmp_path / "folder" / target.name), (tmp_path / "elsewhere/link", target)):
+        with pytest.raises(InvalidInput, match="own files"):
+            backup(where, to)
+        with pytest.raises(InvalidInput, match="own files"):
+            open_gallery(where).export(to)
+    assert not target.exists() or target.read_bytes() == b""
+    for name in (f"other{end}", "gallery.db.bak", "gallery.db2"):
+        backup(path, tmp_path / name)
+        assert gallery.export(tmp_path / name).subjects == 1
+        (tmp_path / name).unlink()
+    target.unlink(missing_ok=True)
+    holds(gallery, [make("Anna", 1)])
+
+
+def test_the_files_that_lie_beside_are_those_of_the_page():
+    rows = re.findall(r"`gallery\.db([^`]+)`", (FIXTURES.parents[2] / "docs/gallery.md").read_text("utf-8"))
+    assert {row for row in rows if not is_kept_beside(row.replace("<16 digits>", 16 * "a"))} == set()
+    assert {"-wal", "-shm", "-journal", ".erased"} <= set(rows)
+
+
+def test_no_folder_is_made_for_a_copy(gallery, path, tmp_path, make):
+    """A mount point with a slip in its name: the copy would lie on the disk that is to be lost."""
+    gallery.enroll([make("Anna", 1)])
+    for write in (lambda to: backup(path, to), gallery.export):
+        with pytest.raises(InvalidInput, match="make it first"):
+            write(tmp_path / "bakups" / "gallery.db")
+        with pytest.raises(InvalidInput, match="make it first"):
+            write(path / "gallery.db")
+    assert not (tmp_path / "bakups").exists()
 
 
 def test_a_backup_that_fails_leaves_the_one_before(gallery, path, kept, make, monkeypatch):

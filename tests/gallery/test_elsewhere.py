@@ -185,11 +185,11 @@ def test_a_restored_gallery_is_another_state_for_milvus(gallery, path, milvus, m
     from facerec.gallery.copies import backup, restore
 
     gallery.enroll([make("Anna", 1)])
-    backup(path, tmp_path / "copies" / "backup.db")
+    backup(path, tmp_path / "backup.db")
     gallery.enroll([make("Ben", 2)])
     remote = RemoteSearcher(gallery, encoder, milvus)
     assert remote.search(probes_of(make, [2]), 1)[0][0][0] == "Ben"
-    restore(tmp_path / "copies" / "backup.db", path)
+    restore(tmp_path / "backup.db", path)
     again = open_gallery(path)
     again.enroll([make("Carl", 3)])
     assert [name for name, _ in RemoteSearcher(again, encoder, milvus).search(probes_of(make, [2]), 9)[0]] in (

@@ -131,8 +131,8 @@ def test_nothing_plain_lies_in_copies_exports_or_logs(sealed, path, make, tmp_pa
     with caplog.at_level(logging.DEBUG):
         sealed.enroll(templates)
         sealed.load(encoder)
-        backup(path, tmp_path / "copies" / "backup.db")
-        sealed.export(tmp_path / "copies" / "people.jsonl")
+        backup(path, tmp_path / "backup.db")
+        sealed.export(tmp_path / "people.jsonl")
         sealed.repair()
     assert leaks(tmp_path, templates) == [] and not list(path.parent.glob("*.snapshot"))
     for word in (base64.b64encode(templates[0].embedding.tobytes()).decode()[:40], key_words()):
@@ -283,11 +283,11 @@ def test_what_cannot_be_opened_is_left_by_a_rotation_and_counted(sealed, path, k
 
 def test_an_encrypted_gallery_is_backed_up_restored_and_downgraded_never(sealed, path, make, tmp_path, key_file):
     sealed.enroll([make("Anna", 1)])
-    backup(path, tmp_path / "b" / "backup.db")
+    backup(path, tmp_path / "b.db")
     sealed.remove("Anna")
     key = key_file.read_text()
     key_file.write_text("")  # neither needs the key
-    restore(tmp_path / "b" / "backup.db", tmp_path / "c" / "gallery.db")
+    restore(tmp_path / "b.db", tmp_path / "c" / "gallery.db")
     key_file.write_text(key)
     assert same(open_gallery(tmp_path / "c" / "gallery.db"), [make("Anna", 1)])
     with pytest.raises(GalleryUnusable, match="not downgraded"):
@@ -298,13 +298,13 @@ def test_a_plain_backup_takes_the_place_of_an_encrypted_gallery_only_if_told_to(
     gallery, path, make, tmp_path, key_file
 ):
     gallery.enroll([make("Anna", 1)])
-    backup(path, tmp_path / "b" / "plain.db")
+    backup(path, tmp_path / "plain.db")
     gallery.encrypt()
     before = rows(path)
     with pytest.raises(InvalidInput, match="--plain"):
-        restore(tmp_path / "b" / "plain.db", path)
+        restore(tmp_path / "plain.db", path)
     assert rows(path) == before and open_gallery(path).stats().key_id
-    restore(tmp_path / "b" / "plain.db", path, plain=True)
+    restore(tmp_path / "plain.db", path, plain=True)
     assert open_gallery(path).stats().key_id is None and same(open_gallery(path), [make("Anna", 1)])
 
 
@@ -356,7 +356,7 @@ def test_a_process_that_only_reads_notices_another_key(sealed, path, key_file, m
 def test_where_a_gallery_cannot_be_read_it_may_have_been_encrypted(gallery, path, make, tmp_path, key_file, damage):
     gallery.enroll([make("Anna", 1)])
     for name in ("plain", "sealed"):
-        backup(path, tmp_path / "b" / name)
+        backup(path, tmp_path / name)
         if name == "plain":
             gallery.encrypt()
     content = bytearray(path.read_bytes())
@@ -372,9 +372,9 @@ def test_where_a_gallery_cannot_be_read_it_may_have_been_encrypted(gallery, path
         put_a_strangers_log_beside(path, tmp_path / "other" / "gallery.db", make)
     before = {file.name: file.read_bytes() for file in path.parent.glob("gallery.db*")}
     with pytest.raises(InvalidInput, match="nobody can tell"):
-        restore(tmp_path / "b" / "plain", path)
+        restore(tmp_path / "plain", path)
     assert {file.name: file.read_bytes() for file in path.parent.glob("gallery.db*")} == before
-    assert restore(tmp_path / "b" / "sealed", path).aside
+    assert restore(tmp_path / "sealed", path).aside
     assert open_gallery(path).stats().key_id and same(open_gallery(path), [make("Anna", 1)])
 
 

@@ -282,9 +282,9 @@ def test_whoever_leaves_is_in_no_kept_index(gallery, make, holds, encoder, kept,
 
 
 def test_a_gallery_that_is_restored_has_none_of_before(gallery, path, make, holds, encoder, kept, built, tmp_path):
-    backup(path, tmp_path / "backups" / "one.db")
+    backup(path, tmp_path / "backup.db")
     gallery.enroll([make("Ghost", 50)])
-    restore(tmp_path / "backups" / "one.db", path)
+    restore(tmp_path / "backup.db", path)
     assert not kept.exists()
     again = open_gallery(path)
     is_as_stored(again, encoder, holds, people(make))

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection
 
 from facerec.errors import GalleryUnusable
 from facerec.gallery import erasure, loading, reads
-from facerec.gallery.connect import begin_writing, connect_file, explained, is_writable
+from facerec.gallery.connect import begin_writing, connect_file, explained, is_owner, is_writable
 from facerec.gallery.kept_index import KeptIndex
 from facerec.gallery.loading import Loaded
 from facerec.gallery.results import StoredEmbeddings
@@ -59,13 +59,13 @@ class Beside:
                 snapshots.discard()
         except GalleryUnusable as error:
             log.warning("%s", error)
-        if loaded.is_to_be_kept:
+        if loaded.is_to_be_kept and self.may_be_written:
             snapshots.save(loaded.stored, lambda: is_free_of_removed(loaded.stored))
 
     @property
     def may_be_written(self) -> bool:
-        """Is there a place for other files, and may this process write there?"""
-        return self.path is not None and is_writable(self.path)
+        """Is there a place for other files, and may this process write there what the gallery's owner can read?"""
+        return self.path is not None and is_writable(self.path) and is_owner(self.path)
 
     def kept_index(self, connection: Connection, encoder: str, kind: bytes) -> KeptIndex | None:
         """The approximate index of a kind that was kept for an encoder, if everybody in it is still here."""
@@ -75,7 +75,7 @@ class Beside:
 
     def keep_index(self, kept: KeptIndex, is_free_of_removed: Callable[[KeptIndex], bool]) -> None:
         """Write an index that was built; what cannot be done is said and stops nobody."""
-        if self.path is not None and is_writable(self.path):
+        if self.path is not None and self.may_be_written:
             Snapshots(self.path).save_index(kept, lambda: is_free_of_removed(kept))
 
     def leave_no_trace(self) -> bool:

@@ -172,6 +172,14 @@ def is_writable(place: Path | URL) -> bool:
     return not isinstance(place, Path) or (os.access(place, os.W_OK) and os.access(place.parent, os.W_OK))
 
 
+def is_owner(path: Path) -> bool:
+    """May this process leave files beside it? Another user's could be read and removed by its owner no more."""
+    try:
+        return not hasattr(os, "geteuid") or path.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
 def require_file(path: Path, otherwise: str = "there is no gallery; enroll somebody") -> None:
     """Raise GalleryUnusable unless this is a file, or a link to one: a pipe or a device is never opened."""
     try:

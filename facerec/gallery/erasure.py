@@ -7,6 +7,7 @@ day when the gallery itself is lost. To somebody who has no copy from before an 
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -89,3 +90,8 @@ def write_list(gallery: Path, digests: set[str]) -> None:
     with replacing(path) as fresh:
         fresh.touch(0o600)
         fresh.write_text("".join(f"{digest}\n" for digest in sorted(known | digests)), "ascii")
+        if (
+            hasattr(os, "geteuid") and os.geteuid() == 0
+        ):  # the gallery's owner must read it; SQLite does so with its log
+            owner = gallery.stat()
+            os.chown(fresh, owner.st_uid, owner.st_gid)

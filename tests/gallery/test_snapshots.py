@@ -541,6 +541,41 @@ def test_a_gallery_that_cannot_be_written_gets_no_snapshot(gallery, make, encode
     assert len(gallery.load(encoder)) == 5 and not kept.exists()
 
 
+@pytest.fixture
+def as_another_user(gallery, path, monkeypatch) -> None:
+    """One who may write everything there, as root may."""
+    owner = path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+
+
+@pytest.mark.usefixtures("as_another_user")
+def test_another_user_leaves_no_snapshot_that_the_owner_could_not_remove(gallery, path, make, encoder, five, holds):
+    gallery.enroll(five)
+    assert len(gallery.load(encoder)) == 5 and not gallery.may_keep_index()
+    ids = np.arange(40)
+    rows = stored(40).rows
+    gallery.keep_index(KeptIndex(gallery.state(), encoder, KIND, ids, digests_of(rows, ids), MADE))
+    assert not list(path.parent.glob("*.snapshot"))
+    holds(gallery, five)
+
+
+def test_another_user_removes_the_snapshot_of_whoever_leaves(gallery, kept, monkeypatch):
+    owner = kept.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    gallery.remove("Anna")
+    assert not kept.exists()
+
+
+def test_the_list_of_erasures_belongs_to_the_gallerys_owner(gallery, path, five, monkeypatch):
+    """Root forgets somebody, and the owner must be able to read it."""
+    gallery.enroll(five)
+    given: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda file, *owner: given.append((Path(file).name, *owner)))
+    gallery.forget("Anna")
+    assert given == [(".gallery.db.erased.part", path.stat().st_uid, path.stat().st_gid)]
+
+
 def test_refreshing_equals_reading_again_after_any_history(gallery, path, make, encoder, other_encoder):
     """Fifty random changes, and after each what was brought up to date is what is read anew."""
     rng = random.Random(3)

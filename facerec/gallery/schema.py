@@ -6,6 +6,7 @@ to do. Everything between two revisions happens in one transaction: a process ki
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -41,6 +42,16 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision, oldest first, as in `migrations/versions`."""
 
 UPGRADING = threading.Lock()
+
+
+def let_go_in_a_fork() -> None:
+    """The thread that held it was not taken along, and nobody else would ever let go of it."""
+    if UPGRADING.locked():
+        UPGRADING.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=let_go_in_a_fork)
 
 MIGRATION_LOCK = 0xFACE
 """On a server: whoever makes or upgrades the tables holds it, and others who would wait."""

@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -330,3 +332,28 @@ def test_f34_what_was_merged_is_never_downgraded_away(gallery, path, make, holds
         command.downgrade(config_for(path), "-1")
     assert contents(path) == before
     holds(gallery, [make("Ben", 1), make("Ben", 2)])
+
+
+def test_f26_a_fork_while_another_thread_upgrades_can_upgrade_too(tmp_path, child, monkeypatch, holds):
+    parent, reached, may_go_on = os.getpid(), threading.Event(), threading.Event()
+
+    def half_way(name: str) -> None:
+        if name == "migration.before_commit" and os.getpid() == parent:
+            reached.set()
+            assert may_go_on.wait(60)
+
+    def in_the_fork() -> int:
+        signal.alarm(20)
+        return len(open_gallery(tmp_path / "its.db").subjects())
+
+    monkeypatch.setattr(schema, "failpoint", half_way)
+    thread = threading.Thread(target=open_gallery, args=(tmp_path / "ours.db",))
+    thread.start()
+    try:
+        assert reached.wait(60)
+        assert child(in_the_fork) == (0, "0")
+    finally:
+        may_go_on.set()
+        thread.join()
+    for name in ("ours.db", "its.db"):
+        holds(open_gallery(tmp_path / name, create=False), [])

@@ -47,6 +47,9 @@ from facerec.replacing import replacing
 PAGES_AT_ONCE = 4096
 """16 MB between two calls of the progress callback."""
 
+QUESTIONS = {"erasure": "SELECT digest FROM erasure", "encryption": "SELECT key_id FROM encryption"}
+"""What is asked of the gallery that is to be replaced, by the table that older ones may lack."""
+
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -113,7 +116,7 @@ def restore(source: Path, where: str | Path, progress: Progress = silent, plain:
             take_alone(target)
             copied = _made_right_late(copied, copy, target, source)
             if not may_be_plain:
-                _require_no_key(_column(target, "key_id", "encryption"), place, source)
+                _require_no_key(_answers(target, "encryption"), place, source)
             _copy_in(copy, target, place)
     Beside(place).leave_no_trace()
     Beside(place).write_erasures()
@@ -192,7 +195,7 @@ def _made_right(engine: Engine, source: Path, digests: set[str]) -> Copied:
     return Copied(sound.subjects, sound.templates, len(names))
 
 
-def _ask(place: Path, column: str, table: str) -> set[str] | None:
+def _ask(place: Path, table: str) -> set[str] | None:
     """What the gallery that is to be replaced answers; None where it cannot be read."""
     if is_vacant(place):
         return set()
@@ -200,26 +203,26 @@ def _ask(place: Path, column: str, table: str) -> set[str] | None:
         require_own_log(place)
         undo_half_done(place)
         with closing(connect_file(place)) as connection:
-            return _column(connection, column, table)
+            return _answers(connection, table)
     except (sqlite3.Error, GalleryUnusable):
         return None
 
 
-def _column(connection: sqlite3.Connection, column: str, table: str) -> set[str]:
-    """What stands in one column of a table; nothing where there is no such table."""
+def _answers(connection: sqlite3.Connection, table: str) -> set[str]:
+    """What stands in a table of which a restore must know; nothing where there is no such table."""
     if not connection.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone():
         return set()
-    return {value for (value,) in connection.execute(f"SELECT {column} FROM {table}")}
+    return {answer for (answer,) in connection.execute(QUESTIONS[table])}
 
 
 def _erased_in(place: Path) -> set[str]:
     """Whom the gallery that is to be replaced has erased; nobody where it cannot be read: the file beside it counts."""
-    return _ask(place, "digest", "erasure") or set()
+    return _ask(place, "erasure") or set()
 
 
 def _made_right_late(copied: Copied, copy: sqlite3.Connection, target: sqlite3.Connection, source: Path) -> Copied:
     """Leave out who was erased while the backup was read, now that nobody else can erase; what is restored then."""
-    late = _column(target, "digest", "erasure") - _column(copy, "digest", "erasure")
+    late = _answers(target, "erasure") - _answers(copy, "erasure")
     if not late:
         return copied
     again = _made_right(_engine_of(copy), source, late)
@@ -228,7 +231,7 @@ def _made_right_late(copied: Copied, copy: sqlite3.Connection, target: sqlite3.C
 
 def _require_no_encryption(place: Path, source: Path) -> None:
     """Raise InvalidInput where the gallery that is to be replaced is encrypted, or may be."""
-    keys = _ask(place, "key_id", "encryption")
+    keys = _ask(place, "encryption")
     if keys is None:
         raise InvalidInput(
             f"{place} cannot be read, so nobody can tell whether it is encrypted, and the backup {source} is not: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Searches:
-    """Those that an index is chosen for: by which encoder, at which threshold, among which rows."""
+    """Those that an index is chosen for: by which encoder, among which rows, at which threshold among so many rows."""
 
     encoder: str
-    threshold: float
+    threshold: Callable[[int], float]
     combine: Combine = apart
 
 
@@ -66,14 +66,16 @@ class Choosing:
         """
         encoder, threshold = self._searches.encoder, self._searches.threshold
         if self._elsewhere:
+            compared = self._gallery.stats().templates.get(encoder, 0)
             found = measure_elsewhere(
-                self._gallery, encoder, self._elsewhere, self.kind, threshold, progress=progress
+                self._gallery, encoder, self._elsewhere, self.kind, threshold(compared), progress=progress
             )  # fmt: skip
             yield from [found] if found else []
         elif self.kind != EXACT:
             stored = self._gallery.load(encoder)
             if self.kind != AUTO or candidates(len(stored)):
-                on = trial(stored, threshold, self._searches.combine)
+                compared = len(self._searches.combine(stored))
+                on = trial(stored, threshold(compared), self._searches.combine)
                 del stored
                 yield from measure(on, candidates(len(on.searched)) if self.kind == AUTO else (self.kind,), progress)
 

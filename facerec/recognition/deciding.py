@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from facerec.errors import InvalidInput
@@ -34,7 +35,10 @@ def point_for(points: OperatingPoints, compared: int, fpir: float) -> OperatingP
     return points.for_gallery(compared, fpir)
 
 
-def search_threshold(gallery: Gallery, encoder: str, packaged: OperatingPoints) -> float:
-    """The threshold of a search by an encoder (its digest) among as many as are enrolled now."""
+def search_threshold(gallery: Gallery, encoder: str, packaged: OperatingPoints) -> Callable[[int], float]:
+    """The threshold of a search by an encoder (its digest), by the number of rows that are compared.
+
+    Rows are subjects or templates, by how the gallery is searched: a stranger has as many chances as there are rows.
+    """
     used = search_calibration(gallery.calibration(encoder), packaged)
-    return point_for(used.points, gallery.stats().subjects, used.target_fpir).threshold
+    return lambda compared: point_for(used.points, compared, used.target_fpir).threshold

@@ -10,7 +10,7 @@ import pytest
 
 from facerec.digest import sha256
 from facerec.faces.encoder import PACKAGED, Card
-from facerec.gallery import factory_index, keeping, open_gallery, snapshots
+from facerec.gallery import choosing, factory_index, keeping, open_gallery, snapshots
 from facerec.gallery.fusion import fused
 from facerec.gallery.kinds import index_builder
 from facerec.gallery.searcher import Searcher
@@ -144,6 +144,30 @@ def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos
     assert facerec("gallery", "index", "--json").answers[0]["index"] == "server-exact"
     assert "--templates each" in facerec("identify", photos.take, "--templates", "fused").err
     assert "Ada" in facerec("identify", photos.take).out
+
+
+@pytest.mark.parametrize("kind, how, compared", [
+    ("server", (), 300), ("SQ8", ("--templates", "each"), 300), ("SQ8", (), 30),
+])  # fmt: skip
+def test_an_index_is_measured_at_the_threshold_that_identify_decides_by(
+    facerec, photos, tmp_path, monkeypatch, kind, how, compared
+):
+    digest = Card.read(PACKAGED["default"]).digest
+    open_gallery(tmp_path / "gallery.db").enroll(
+        [template_of(f"subject {number // 10}", number, digest) for number in range(300)]
+    )
+    thresholds = []
+    for name, place in (("trial", 1), ("measure_elsewhere", 4)):
+        plain = getattr(choosing, name)
+        monkeypatch.setattr(choosing, name, lambda *given, plain=plain, place=place, **named: (
+            thresholds.append(given[place]) or plain(*given, **named)
+        ))  # fmt: skip
+    monkeypatch.setattr("facerec.gallery.elsewhere.InTheServer.search", lambda self, gallery, encoder, probes, k: (
+        Candidates(np.ones((len(probes), 1), np.int64), np.ones((len(probes), 1), np.float32))
+    ))  # fmt: skip
+    assert facerec("gallery", "index", kind, *how).status == 0
+    (answer,) = facerec("identify", photos.portrait, *how, "--json").answers
+    assert answer["compared"] == compared and thresholds == [answer["threshold"]]
 
 
 @pytest.mark.parametrize("name", ["milvus:http://anna:secret@127.0.0.1:1", "Milvus:http://anna:secret@127.0.0.1:1"])

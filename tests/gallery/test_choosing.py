@@ -12,7 +12,7 @@ from tests.gallery.test_measured import one
 
 @pytest.fixture
 def searches(encoder):
-    return Searches(encoder, 0.3)
+    return Searches(encoder, lambda compared: 0.3)
 
 
 @pytest.fixture

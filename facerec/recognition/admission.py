@@ -10,10 +10,10 @@ import numpy as np
 
 from facerec.errors import Conflict, NotEnrolled, Unfit, UnlikeOthers
 from facerec.gallery.checks import clean_name
-from facerec.gallery.fusion import fused
+from facerec.gallery.fusion import fuse, fused
 from facerec.metrics.operating_points import OperatingPoints
 from facerec.recognition.deciding import point_for, search_calibration
-from facerec.records import Template
+from facerec.records import DIM, Float32, Template
 
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
@@ -38,34 +38,32 @@ class Admission:
         self._searcher = Searcher(gallery, encoder, combine=fused)
 
     def judge(self, templates: Sequence[Template]) -> list[Unfit | None]:
-        """Why each must not be stored; None where it may. Those that may count for those after them."""
+        """Why each must not be stored; None where it may. Those that may count for those after them.
+
+        The verdicts are those that as many batches of one would get, with each stored before the next.
+        """
         if not templates:
             return []
         templates = [replace(one, subject=clean_name(one.subject)) for one in templates]
-        enrolled = self._searcher.current()
-        nearest = enrolled.search(np.stack([template.embedding for template in templates]), 2)
-        known = {template.subject for template in templates}.intersection(enrolled.names.values())
-        admitted: list[Template] = []
-        joined: set[str] = set()
-        verdicts: list[Unfit | None] = []
+        enrolled, names = self._searcher.current(), {template.subject for template in templates}
+        nearest = enrolled.search(np.stack([template.embedding for template in templates]), len(names) + 1)
+        there = ((name, self._rows(name)) for name in sorted(names.intersection(enrolled.names.values())))
+        joining = {name: Joining(rows) for name, rows in there if rows}
+        known, verdicts = len(enrolled.names), list[Unfit | None]()
         for template, found in zip(templates, nearest, strict=True):
-            own = self._own(template, found) if template.subject in known else []
-            new = [(one.subject, float(one.embedding @ template.embedding)) for one in admitted]
-            verdicts.append(self._verdict(template, [*own, *found, *new], len(enrolled.names) + len(joined)))
+            own = [(name, float(one.fused @ template.embedding)) for name, one in joining.items()]
+            others = [one for one in found if one[0] not in names]
+            verdicts.append(self._verdict(template, [*own, *others], known))
             if verdicts[-1] is None:
-                admitted.append(template)
-                joined |= set() if own else {template.subject}
+                known += template.subject not in joining
+                joining.setdefault(template.subject, Joining()).add(template)
         return verdicts
 
-    def _own(self, template: Template, found: Alike) -> Alike:
-        """How like its own subject a face is; nothing where that is gone by now."""
-        if own := [(name, alike) for name, alike in found if name == template.subject]:
-            return own
+    def _rows(self, name: str) -> list[Float32]:
         try:
-            rows = fused(self._gallery.embeddings(self._encoder, template.subject)).rows
-        except NotEnrolled:
+            return list(self._gallery.embeddings(self._encoder, name).rows)
+        except NotEnrolled:  # removed since
             return []
-        return [(template.subject, float(row @ template.embedding)) for row in rows]
 
     def _verdict(self, template: Template, known: Alike, subjects: int) -> Unfit | None:
         own = max((alike for name, alike in known if name == template.subject), default=None)
@@ -79,3 +77,18 @@ class Admission:
         if own is not None and own < least:
             return UnlikeOthers(template.source, template.subject, own, least)
         return None
+
+
+class Joining:
+    """A subject that faces are joining: its embeddings (128,), and what they are fused into."""
+
+    def __init__(self, rows: Sequence[Float32] = ()):
+        self._rows, self._pictures = list(rows), set[str]()
+        self.fused: Float32 = fuse(np.stack(rows)) if rows else np.zeros(DIM, np.float32)
+
+    def add(self, template: Template) -> None:
+        """One more that will be stored, unless it is of the same picture as one before."""
+        if template.image_sha256 not in self._pictures:
+            self._pictures.add(template.image_sha256)
+            self._rows.append(template.embedding)
+            self.fused = fuse(np.stack(self._rows))

@@ -16,7 +16,8 @@ from facerec.faces.pipeline import FacePipeline
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.results import Calibration
-from facerec.records import Faces, Quality
+from facerec.recognition.admission import Admission
+from facerec.records import Faces, Quality, Template, unit
 from tests import fakes
 from tests.fakes import ANNA, BERT, CARL, picture
 
@@ -138,3 +139,29 @@ def test_a_damaged_gallery_and_one_of_another_encoder_refuse_nobody(tmp_path: Pa
     assert outcomes(known.enroll("Bert", [picture(BERT)])) == ["enrolled"]
     other = Recognizer(fakes.pipeline(), fakes.points(encoder="f" * 64), known.gallery, "only", "fake")
     assert outcomes(other.enroll("Carl", [picture(CARL)])) == ["enrolled"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_verdicts_do_not_depend_on_how_faces_are_divided_into_batches(tmp_path: Path, seed: int) -> None:
+    """Twelve people, a sixth of the labels wrong: who joins in a batch counts as if enrolled before."""
+    rng = np.random.default_rng(seed)
+    people = unit(rng.standard_normal((12, 128)))
+    who = rng.integers(0, 12, 80)
+    said = np.where(rng.random(80) < 1 / 6, rng.integers(0, 12, 80), who)
+    rows = unit(people[who] + 0.08 * rng.standard_normal((80, 128)))
+    templates = [
+        Template(f"person {name}", f"{n}.jpg", f"{n:064x}", (0.0, 0.0, 9.0, 9.0), {}, fakes.ENCODER, row)
+        for n, (name, row) in enumerate(zip(said.tolist(), rows, strict=True))
+    ]
+    outcomes = []
+    for size in (1, 7, 32, 80):
+        gallery = open_gallery(tmp_path / f"{size}.db")
+        admission, verdicts = Admission(gallery, fakes.ENCODER, fakes.points()), []
+        for start in range(0, 80, size):
+            part = templates[start : start + size]
+            found = admission.judge(part)
+            gallery.enroll([one for one, verdict in zip(part, found, strict=True) if verdict is None])
+            verdicts += [verdict and verdict.code for verdict in found]
+        outcomes.append(verdicts)
+    assert outcomes[0] == outcomes[1] == outcomes[2] == outcomes[3]
+    assert {"conflict", "unlike_others", None} <= set(outcomes[0])

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -43,6 +44,11 @@ class Refused:
 
 BATCH = 32
 """Pictures that are looked at and stored together."""
+
+HELD = 4_000_000
+"""Pixels from which on decoded pictures are looked at and let go of, before another is decoded. A detector's own groups
+are no larger, so nothing is lost; a batch of photos of 12 million pixels each would take a gigabyte.
+"""
 
 T = TypeVar("T")
 Batch = TypeVar("Batch")
@@ -90,11 +96,19 @@ class Here:
         self._pipeline, self._choose = pipeline, choice_named(face)
 
     def look(self, pictures: Sequence[Picture]) -> Answer:
-        seen = self.seen(pictures, [decoded(picture) for picture in pictures])
+        seen = self.seen(pictures, map(decoded, pictures))
         return lambda: seen
 
-    def seen(self, pictures: Sequence[Picture], pixels: Sequence[Image | Refused]) -> list[Seen]:
-        """What is on decoded pictures: faces found together and embedded together, the same as one by one."""
+    def seen(self, pictures: Sequence[Picture], pixels: Iterable[Image | Refused]) -> list[Seen]:
+        """What is on decoded pictures: as many at a time as have `HELD` pixels, the same as one by one."""
+        waiting, found = iter(pictures), list[Seen]()
+        for group in in_portions(pixels, HELD):
+            found += self._seen(list(islice(waiting, len(group))), group)
+            del group  # or it would be held while the next one is decoded
+        return found
+
+    def _seen(self, pictures: Sequence[Picture], pixels: Sequence[Image | Refused]) -> list[Seen]:
+        """The same of a group: faces found together and embedded together."""
         faces = iter(self._pipeline.detect.detect_all([one for one in pixels if not isinstance(one, Refused)]))
         found = [
             one if isinstance(one, Refused) else self._meant(picture, one, next(faces))
@@ -115,6 +129,21 @@ class Here:
             return pixels, self._choose(faces, pixels.shape, picture.name)
         except (NoFace, ManyFaces) as error:
             return Refused.by(error)
+
+
+def in_portions(pictures: Iterable[Image | Refused], pixels: int) -> Iterator[list[Image | Refused]]:
+    """Pictures in order as they come, cut behind each that brings a portion to so many pixels or more."""
+    portion: list[Image | Refused] = []
+    held = 0
+    for one in pictures:
+        portion.append(one)
+        held += 0 if isinstance(one, Refused) else one.shape[0] * one.shape[1]
+        del one
+        if held >= pixels:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion
 
 
 def decoded(picture: Picture) -> Image | Refused:
@@ -151,17 +180,35 @@ class Workers:
 
 
 class DecodingWorkers:
-    """Decoding in processes of their own, the rest here: for a GPU."""
+    """Decoding in processes of their own, the rest here: for a GPU. Answers are fetched in the order of the asking.
+
+    No more than two decoded pictures a worker wait for this process, of however many batches.
+    """
 
     batch = BATCH
 
     def __init__(self, here: Here, count: int):
-        self.ahead = count + 1
+        self.ahead, self._most = count + 1, 2 * count
         self._here, self._pool = here, pool(count, None)
+        self._given: deque[Picture] = deque()
+        self._under_way: deque[Callable[[], Image | Refused]] = deque()
 
     def look(self, pictures: Sequence[Picture]) -> Answer:
-        pixels = answer_of(self._pool.submit(_decode_there, list(pictures)))
-        return lambda: self._here.seen(pictures, pixels())
+        self._given += pictures
+        self._hand_out()
+        return lambda: self._here.seen(pictures, self._next(len(pictures)))
+
+    def _next(self, count: int) -> Iterator[Image | Refused]:
+        """So many decoded pictures, the first that were given."""
+        for _ in range(count):
+            pixels = self._under_way.popleft()()
+            self._hand_out()
+            yield pixels
+            del pixels
+
+    def _hand_out(self) -> None:
+        while self._given and len(self._under_way) < self._most:
+            self._under_way.append(answer_of(self._pool.submit(decoded, self._given.popleft())))
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -230,7 +277,3 @@ def _end_with_parent() -> None:
 
 def _look_there(pictures: Sequence[Picture]) -> list[Seen]:
     return _mine[0].look(pictures)()
-
-
-def _decode_there(pictures: Sequence[Picture]) -> list[Image | Refused]:
-    return [decoded(picture) for picture in pictures]

@@ -6,8 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from weakref import finalize
 
 import pytest
 from skimage import data
@@ -15,11 +18,11 @@ from skimage import data
 from facerec import images
 from facerec.errors import FacerecError, InvalidInput
 from facerec.gallery import open_gallery
-from facerec.recognition import Recognizer
+from facerec.recognition import Recognizer, looking
 from facerec.recognition.looking import DecodingWorkers, Here, Recipe, Refused, Workers, looker_for
 from facerec.recognition.manifest import compared, manifest, read_manifest, write_manifest
 from facerec.recognition.picture import read_picture
-from tests.fakes import ANNA, BERT, CARL, folder_of, pipeline, points
+from tests.fakes import ANNA, BERT, CARL, CELL, folder_of, picture, pipeline, points, save_picture
 
 RECIPE = Recipe("mtcnn", "default", "only")
 
@@ -78,6 +81,48 @@ def test_workers_that_decode_leave_the_rest_to_this_process(tmp_path):
     assert isinstance(none, Refused) and none.code == "bad_image"
     for found, meant in zip((bert, anna), here.look([pictures[0], pictures[2]])(), strict=True):
         assert found.embeddings.tobytes() == meant.embeddings.tobytes()
+
+
+def test_a_batch_is_never_held_decoded_as_a_whole(tmp_path, monkeypatch):
+    """And what is seen is the same, to the last bit."""
+    pictures = [read_picture(save_picture(tmp_path / f"{n}.png", who)) for n, who in enumerate((ANNA, BERT, CARL) * 4)]
+    meant = Here(pipeline(), "only").look(pictures)()
+    plain, alive, most = looking.decoded, set(), []
+
+    def followed(one):
+        pixels = plain(one)
+        alive.add(one.name)
+        finalize(pixels, alive.remove, one.name)
+        most.append(len(alive))
+        return pixels
+
+    monkeypatch.setattr(looking, "decoded", followed)
+    monkeypatch.setattr(looking, "HELD", 2 * CELL**2)
+    found = Here(pipeline(), "only").look(pictures)()
+    assert len(most) == 12 and max(most) == 2 and not alive
+    assert [one.embeddings.tobytes() for one in found] == [one.embeddings.tobytes() for one in meant]
+
+
+def test_of_pictures_that_workers_decode_few_wait_decoded(monkeypatch):
+    """However many batches are given ahead."""
+    sent = []
+    looker = DecodingWorkers(Here(pipeline(), "only"), 1)
+    monkeypatch.setattr(looker, "_pool", SimpleNamespace(submit=lambda _, one: sent.append(one) or at_once(one)))
+    pictures = [read_picture(picture(colour)) for colour in (ANNA, BERT, CARL) * 4]
+    answers = [looker.look(pictures[:5]), looker.look(pictures[5:])]
+    assert len(sent) == 2
+    found = answers[0]()
+    assert len(sent) == 7
+    found += answers[1]()
+    assert sent == pictures
+    meant = Here(pipeline(), "only").look(pictures)()
+    assert [one.embeddings.tobytes() for one in found] == [one.embeddings.tobytes() for one in meant]
+
+
+def at_once(one):
+    future = Future()
+    future.set_result(looking.decoded(one))
+    return future
 
 
 def test_a_worker_that_is_killed_is_said(photos):

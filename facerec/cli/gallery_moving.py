@@ -31,6 +31,9 @@ def move(target: str, gallery: str | None, as_json: bool) -> int:
     with Counter("moving") as counter:
         moved = move_to(gallery or default_gallery(), target, counter)
     say(as_json, words(moved), asdict(moved))
+    if moved.dropped_index and not as_json:
+        note(f"a file has no server that searches it (index {moved.dropped_index}): it is searched exactly now; "
+             "`facerec gallery index` chooses another way")  # fmt: skip
     note("name the new place by --gallery or FACEREC_GALLERY, and delete the old one once it is not needed")
     return FOUND
 

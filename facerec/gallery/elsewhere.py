@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
 
 SERVER, SERVER_EXACT = "server", "server-exact"
+SEARCH_HERE = "search with --index exact, or from now on: `facerec gallery index exact`"
+"""What to do where a gallery cannot be searched elsewhere."""
 Named = tuple[tuple[str, float], ...]
 
 
@@ -120,16 +122,18 @@ def compared_again(gallery: Gallery, encoder: str, probes: Float32, ids: Int64) 
     return Candidates(found, alike)
 
 
+IN_SERVER: dict[str, Callable[[], Elsewhere]] = {SERVER: InTheServer, SERVER_EXACT: lambda: InTheServer(True)}
+
+
 def elsewhere_named(name: str) -> Elsewhere | None:
     """By the name of an index: server, server-exact, or milvus:URI#KIND; None for one in this process."""
     if name.startswith(MILVUS):
         from facerec.gallery.milvus import Milvus
 
         return Milvus(*milvus_place(name))
-    found: dict[str, Callable[[], Elsewhere]] = {SERVER: InTheServer, SERVER_EXACT: lambda: InTheServer(True)}
-    if name not in found and "://" in name:  # never said back: it may hold a password
+    if name not in IN_SERVER and "://" in name:  # never said back: it may hold a password
         raise InvalidInput("only an index in Milvus has a URL, and its name begins with milvus: in small letters")
-    return found[name]() if name in found else None
+    return IN_SERVER[name]() if name in IN_SERVER else None
 
 
 def require_each(templates: str) -> None:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from facerec.errors import GalleryUnusable, InvalidInput, MissingPart
-from facerec.gallery.elsewhere import compared_again
+from facerec.gallery.elsewhere import SEARCH_HERE, compared_again
 from facerec.gallery.index import require_search
 from facerec.gallery.milvus_kinds import FLAT, KINDS, credentials
 from facerec.gallery.results import Changes, State
@@ -205,7 +205,7 @@ class Milvus:
             for one in self._all(collections_of(changes.templates.state.database, encoder)):
                 self._client.drop_collection(one.name)
             raise InvalidInput(
-                "an encrypted gallery is searched in this process only: elsewhere its templates lay in plain"
+                f"an encrypted gallery is not searched elsewhere: its templates would lie there in plain: {SEARCH_HERE}"
             )
         return changes
 

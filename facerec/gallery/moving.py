@@ -4,6 +4,7 @@ The source is only read. Rows go over some at a time, each part in a transaction
 marked as unfinished and that nothing else opens. Whoever starts an interrupted move again goes on after the last part,
 unless the source has changed since: then from the beginning. In the end the rows of every table are counted, and their
 digests compared, before the target becomes a gallery. Encrypted templates travel as they lie, so no key is needed.
+A gallery that its server searched is searched exactly once it is a file.
 """
 
 from __future__ import annotations
@@ -51,10 +52,14 @@ from facerec.gallery.connect import (
     undisturbed,
     writing,
 )
+from facerec.gallery.elsewhere import IN_SERVER
+from facerec.gallery.kinds import EXACT, INDEX_SETTING
 from facerec.gallery.progress import Progress, silent
 from facerec.gallery.results import State
 from facerec.gallery.schema import UNFINISHED, VERSION_TABLE, closed_after, prepare, revision_of, upgrade
+from facerec.gallery.store import utc_now
 from facerec.gallery.tables import MetaRow, SubjectRow, Tables, TemplateRow
+from facerec.gallery.writes import Write, store_setting
 
 AT_ONCE = 2000
 """Rows in one transaction."""
@@ -72,14 +77,16 @@ SEQUENCES = table("pg_sequences", column("sequencename"), column("last_value"))
 class Moved:
     """What lies in the target now.
 
-    rows  of all tables
-    went  rows that went over in this run; fewer where a move was gone on with
+    rows           of all tables
+    went           rows that went over in this run; fewer where a move was gone on with
+    dropped_index  the one in use before, where the target is a file and has no server for it; else None
     """
 
     subjects: int
     templates: int
     rows: int
     went: int
+    dropped_index: str | None
 
 
 def move(where: str | Path, to: str | Path, progress: Progress = silent) -> Moved:
@@ -107,9 +114,9 @@ def move(where: str | Path, to: str | Path, progress: Progress = silent) -> Move
         with _held(here, source) as now:
             if now != state:
                 raise GalleryUnusable(f"{shown(source)} was written to while it was moved: move it again")
-            _finish(old, there, state)
+            dropped = _finish(old, there, state)
         subjects, templates = (_count(old, one.__table__) for one in (SubjectRow, TemplateRow))
-    return Moved(subjects, templates, total, went)
+    return Moved(subjects, templates, total, went, dropped)
 
 
 @contextmanager
@@ -229,14 +236,24 @@ def _after(connection: Connection, one: Table, last: int) -> CursorResult[Any]:
     return connection.execute(select(one).where(one.c.id > last).order_by(one.c.id).limit(AT_ONCE))
 
 
-def _finish(old: Connection, there: Engine, state: State) -> None:
-    """The target becomes the gallery, in one transaction."""
+def _finish(old: Connection, there: Engine, state: State) -> str | None:
+    """The target becomes the gallery, in one transaction; the index that it cannot be searched by, and is not."""
     with writing(there) as new:
         for name, highest in _highest(old).items():
             _go_on_after(new, name, highest)
         new.execute(update(MetaRow).values(database=state.database, generation=state.generation))
         MOVING.drop(new)
+        dropped = _useless_index(new)
+        if dropped:
+            store_setting(Write.begin(new, utc_now()), INDEX_SETTING, EXACT)
         failpoint("move.before_commit")
+    return dropped
+
+
+def _useless_index(new: Connection) -> str | None:
+    """The index in use, where it is a server's and this is a file."""
+    chosen = reads.setting(new, INDEX_SETTING, 0)
+    return chosen if new.dialect.name == "sqlite" and chosen in IN_SERVER else None
 
 
 def _highest(old: Connection) -> dict[str, int]:

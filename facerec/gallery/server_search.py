@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Float, Select, bindparam, cast, func, select
 from facerec.errors import InvalidInput
 from facerec.gallery import reads
 from facerec.gallery.codec import to_bytes
+from facerec.gallery.elsewhere import SEARCH_HERE
 from facerec.gallery.embedding_column import Vector, as_vector
 from facerec.gallery.index import require_search
 from facerec.gallery.tables import TemplateRow
@@ -46,9 +47,9 @@ def search_templates(connection: Connection, encoder: str, probes: Float32, k: i
 
 def prepare(connection: Connection, k: int, exact: bool) -> None:
     if connection.dialect.name != "postgresql":
-        raise InvalidInput("only a gallery on PostgreSQL is searched by its server")
+        raise InvalidInput(f"only a gallery on PostgreSQL is searched by its server: {SEARCH_HERE}")
     if reads.key_id(connection):
-        raise InvalidInput("the server cannot search encrypted templates: search without --index server")
+        raise InvalidInput(f"the server cannot search encrypted templates: {SEARCH_HERE}")
     local = {"enable_indexscan": "off"} if exact else {
         "hnsw.ef_search": str(min(MOST_BREADTH, max(BREADTH, 4 * k))), "hnsw.iterative_scan": "strict_order",
         "enable_seqscan": "off", "enable_sort": "off",

@@ -135,7 +135,7 @@ def test_an_empty_name_is_no_index(facerec, photos):
 def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos, tmp_path, monkeypatch):
     """Chosen once a search has shown that it works; nothing is measured on one template, and that is said."""
     assert facerec("enroll", "Ada", photos.portrait).status == 0
-    assert "only a gallery on PostgreSQL" in facerec("gallery", "index", "server").err
+    assert "`facerec gallery index exact`" in facerec("gallery", "index", "server").err
     monkeypatch.setattr("facerec.gallery.elsewhere.InTheServer.search", lambda self, gallery, encoder, probes, k: (
         Candidates(np.ones((len(probes), 1), np.int64), np.ones((len(probes), 1), np.float32))
     ))  # fmt: skip

@@ -11,6 +11,7 @@ from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import moving, open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.keys import add_key
+from facerec.gallery.kinds import index_in_use
 from facerec.gallery.moving import move
 from facerec.gallery.results import Calibration, Refusal
 from facerec.gallery.tables import Tables
@@ -214,6 +215,29 @@ def test_every_table_goes_along(filled, path, tmp_path, make, encoder, server, m
         move(path, url)
         move(url, tmp_path / "back.db")
     assert contents(tmp_path / "back.db") == before == contents(path)
+
+
+@pytest.mark.parametrize("kind, dropped", [("server", "server"), ("server-exact", "server-exact"), ("HNSW32", None)])
+def test_a_file_is_not_searched_by_the_server_that_it_came_from(filled, path, tmp_path, kind, dropped):
+    filled.save_setting("index", kind)
+    assert move(path, tmp_path / "file.db").dropped_index == dropped
+    there = open_gallery(tmp_path / "file.db", create=False)
+    assert index_in_use(there) == ("exact" if dropped else kind)
+    assert contents(tmp_path / "file.db")["template"] == contents(path)["template"] and there.problems() == []
+
+
+def test_from_server_to_server_the_index_stays_and_to_a_file_it_does_not(filled, path, tmp_path, server):
+    with server.fresh() as first, server.fresh() as second:
+        move(path, first)
+        opened = open_gallery(first, create=False)
+        opened.save_setting("index", "server")
+        opened.close()
+        assert move(first, second).dropped_index is None
+        opened = open_gallery(second, create=False)
+        assert index_in_use(opened) == "server"
+        opened.close()
+        assert move(second, tmp_path / "back.db").dropped_index == "server"
+    assert index_in_use(open_gallery(tmp_path / "back.db")) == "exact"
 
 
 def test_nothing_is_moved_onto_a_gallery(filled, path, tmp_path, make):

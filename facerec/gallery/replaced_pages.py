@@ -56,7 +56,7 @@ def undo_half_done(path: Path) -> None:
 
 
 def overwrite_journal(connection: sqlite3.Connection, path: Path) -> None:
-    """Write zeros over the journal that a committed transaction has left beside the file of this connection.
+    """Write zeros over the journal that a committed transaction has left beside this connection's file, and remove it.
 
     Nothing where there is none. Alone: SQLite has undone by then what was not committed, and nobody begins anything.
     """
@@ -66,6 +66,7 @@ def overwrite_journal(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN EXCLUSIVE")
     try:
         _overwrite(journal)
+        journal.unlink(missing_ok=True)  # whoever finds a log in use next would leave it for ever
     except OSError as error:
         raise GalleryUnusable(
             f"{journal} holds what was replaced and cannot be overwritten: {error.strerror}; do it again"

@@ -291,6 +291,15 @@ def test_what_cannot_be_put_into_the_older_file_stays(gallery, path, tmp_path):
     assert (tmp_path / "notes-wal").read_text() == "whoever's" and "longer" in (tmp_path / "notes").read_text()
 
 
+def test_a_backup_that_was_looked_into_is_restored_and_leaves_no_journal(path, kept, make, tmp_path, holds):
+    """It says by then that it has a log."""
+    open_gallery(kept)
+    for where in (path, tmp_path / "new" / "gallery.db"):
+        restore(kept, where)
+        assert [file.name for file in where.parent.glob("gallery.db*")] == ["gallery.db"]
+        holds(open_gallery(where), [make("Anna", 1), make("Ben", 2)])
+
+
 def test_a_backup_with_a_log_that_is_not_its_own_is_not_restored(gallery, path, kept, make, child, holds):
     """Two backups were copied over each other by hand, and the log of the older stayed."""
     assert child(lambda: left_in_the_log(kept, make, lambda: open_gallery(kept).enroll([make("Mallory", 50)])))[0]

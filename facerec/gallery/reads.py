@@ -237,10 +237,11 @@ def images_of(connection: Connection, encoder: str, subjects: Collection[str]) -
     return found
 
 
-def refused_images(connection: Connection, pipeline: str) -> dict[str, str]:
-    """sha256 of every picture that this pipeline refused -> the reason."""
-    query = select(RefusalRow.image_sha256, RefusalRow.reason).where(RefusalRow.pipeline == pipeline)
-    return {row[0]: row[1] for row in connection.execute(query.order_by(RefusalRow.id))}
+def refused_images(connection: Connection, pipeline: str) -> dict[tuple[str, str], str]:
+    """Subject and sha256 of every picture that this pipeline refused -> the reason."""
+    query = select(RefusalRow.subject, RefusalRow.image_sha256, RefusalRow.reason)
+    found = connection.execute(query.where(RefusalRow.pipeline == pipeline).order_by(RefusalRow.id))
+    return {(row[0], row[1]): row[2] for row in found}
 
 
 def operating_point(connection: Connection, encoder: str) -> OperatingPoint | None:

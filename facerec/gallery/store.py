@@ -397,8 +397,8 @@ class Gallery:
             return reads.images_of(connection, encoder, names)
 
     @again
-    def refused_images(self, pipeline: str) -> dict[str, str]:
-        """sha256 of the pictures that this pipeline refused -> the reason."""
+    def refused_images(self, pipeline: str) -> dict[tuple[str, str], str]:
+        """Subject and sha256 of the pictures that this pipeline refused -> the reason."""
         with self._read() as connection:
             return reads.refused_images(connection, pipeline)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from facerec import images
 from facerec.errors import (
     BadImage,
+    Conflict,
     ImageTooLarge,
     InvalidInput,
     LowQuality,
     Unfit,
+    UnlikeOthers,
     UnsupportedFormat,
 )
 from facerec.faces.gate import Gate
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 
 PASSING = {UnsupportedFormat.code, ImageTooLarge.code}
 """Refusals that another installation, or other limits, may take back."""
+
+BY_OTHERS = frozenset({Conflict.code, UnlikeOthers.code})
+"""Refusals that depend on who else is enrolled."""
+
+EARLIER = "refused by an earlier run with this detector, --face and limits of quality; nothing new was looked at"
+AGAIN = "refused by an earlier run, by the looks of those enrolled then; `facerec enroll NAME PHOTO` looks again"
 
 Sample = tuple[str, Source]
 """A subject and a picture of theirs."""
@@ -63,17 +71,19 @@ class Opened(NamedTuple):
 class Enroller:
     """Enrolls what a looker sees; what `gate` or `admission` refuse stays out.
 
-    `rules` name what a refusal depends on: with others a refused picture is looked at again.
+    `rules` name what a refusal depends on: with others a refused picture is looked at again. So is, here and now, one
+    that was refused for a reason in `look_again`.
     """
 
     def __init__(
         self, gallery: Gallery, looker: Looker, encoder: str, rules: str, gate: Gate | None = None,
-        admission: Admission | None = None,
+        admission: Admission | None = None, look_again: Collection[str] = (),
     ):  # fmt: skip
         self._gallery, self._looker, self._gate, self._admission = gallery, looker, gate, admission
         self._encoder, self._rules = encoder, f"{gate or 'no gate'} {rules}"[:200]
         self._known: dict[str, set[str]] = {}
-        self._refused = gallery.refused_images(self._rules)
+        earlier = gallery.refused_images(self._rules).items()
+        self._refused = {picture: reason for picture, reason in earlier if reason not in look_again}
 
     def run(self, samples: Iterable[Sample], batch: int) -> Iterator[Enrollment]:
         """Enroll sample after sample; yields what became of each once its batch is stored.
@@ -104,7 +114,7 @@ class Enroller:
         return [one if isinstance(one, Enrollment) else _became(one, next(done)) for one in opened]
 
     def _store(self, found: Sequence[tuple[Opened, Portraits]]) -> list[Refused | Enrollment]:
-        """Store what may be stored, and say what became of each; what is to be remembered comes back as refused."""
+        """Store what may be stored, and say what became of each."""
         templates = [template(one, portrait, self._encoder) for one, portrait in found]
         verdicts = self._verdicts(templates)
         fit = [one for one, verdict in zip(templates, verdicts, strict=True) if verdict is None]
@@ -114,10 +124,8 @@ class Enroller:
             if verdict is None:
                 self._images_of(one.subject).add(one.picture.digest)
                 done.append(enrolled(one, next(is_new)))
-            elif isinstance(verdict, LowQuality):
+            else:
                 done.append(Refused.by(verdict))
-            else:  # that depends on who is enrolled, and may change
-                done.append(Enrollment(one.subject, one.picture.name, verdict.code, str(verdict)))
         return done
 
     def _verdicts(self, templates: Sequence[Template]) -> list[Unfit | None]:
@@ -144,13 +152,8 @@ class Enroller:
             return Enrollment(subject, name_of(source), error.code, str(error))
         if picture.digest in known:
             return Enrollment(subject, picture.name, "already_enrolled")
-        if reason := self._refused.get(picture.digest):
-            return Enrollment(
-                subject,
-                picture.name,
-                reason,
-                "refused by an earlier run with this detector, --face and limits of quality; nothing new was looked at",
-            )
+        if reason := self._refused.get((clean_name(subject), picture.digest)):
+            return Enrollment(subject, picture.name, reason, AGAIN if reason in BY_OTHERS else EARLIER)
         return Opened(subject, picture)
 
     def _images_of(self, subject: str) -> set[str]:
@@ -173,7 +176,7 @@ class Enroller:
         ]
         if refusals:
             self._gallery.remember_refusals(refusals)
-        self._refused |= {one.picture.digest: why.code for one, why in lasting}
+        self._refused |= {(clean_name(one.subject), one.picture.digest): why.code for one, why in lasting}
 
 
 def name_or_none(subject: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from facerec.recognition.admission import Admission
 from facerec.recognition.choice import choice_named
 from facerec.recognition.deciding import FMR, point_for, search_calibration
 from facerec.recognition.encoder_in_use import DEFAULT, encoder_in_use
-from facerec.recognition.enrollment import Enroller, Enrollment, Sample
+from facerec.recognition.enrollment import BY_OTHERS, Enroller, Enrollment, Sample
 from facerec.recognition.heads import Cosine, Head, head_named
 from facerec.recognition.looking import Here, Looker
 from facerec.recognition.picture import Source, read_picture
@@ -161,8 +161,12 @@ class Recognizer:
             yield Identification(name, tuple(box), candidates, point, enrolled, expected, compared, target)
 
     def enroll(self, subject: str, pictures: Iterable[Source], force: bool = False) -> Iterator[Enrollment]:
-        """Enroll one face of each picture; yields what became of each, once it is stored for good."""
-        return self.enroll_all(((subject, picture) for picture in pictures), force=force)
+        """Enroll one face of each picture; yields what became of each, once it is stored for good.
+
+        As `enroll_all`, but a picture that was refused by the looks of those enrolled then is looked at again.
+        """
+        samples = ((subject, picture) for picture in pictures)
+        return self._enrolled(samples, None, force, None, BY_OTHERS)
 
     def enroll_all(
         self, samples: Iterable[Sample], batch: int | None = None, force: bool = False, looker: Looker | None = None
@@ -174,13 +178,20 @@ class Recognizer:
         that does not look like its subject's others are refused, unless `force`. `looker` looks at the pictures, in
         place of this process: see `facerec.recognition.looking`.
         """
+        return self._enrolled(samples, batch, force, looker)
+
+    def _enrolled(
+        self, samples: Iterable[Sample], batch: int | None, force: bool, looker: Looker | None,
+        look_again: Collection[str] = (),
+    ) -> Iterator[Enrollment]:  # fmt: skip
         if self.gallery.operating_point(self.encoder) is None:
             self.gallery.save_operating_point(self.points.at_fmr(FMR))
         gate = None if force else Gate()
         admission = None if force else Admission(self.gallery, self.encoder, self.points)
         looker = looker or Here(self.pipeline, self.face)
-        rules = f"{self.face} {self.detector}"
-        return Enroller(self.gallery, looker, self.encoder, rules, gate, admission).run(samples, batch or looker.batch)
+        rules = f"{self.face} {self.detector} {self.encoder[:16]}"
+        enroller = Enroller(self.gallery, looker, self.encoder, rules, gate, admission, look_again)
+        return enroller.run(samples, batch or looker.batch)
 
     def portraits(self, pictures: Iterable[Source]) -> list[Portraits]:
         """The one meant face of each picture. Raises NoFace, ManyFaces or BadImage."""

@@ -271,7 +271,7 @@ def test_refusals_are_remembered_per_pipeline(gallery):
     assert gallery.remember_refusals([no_face, bad]) == 2
     assert gallery.remember_refusals([no_face, bad]) == 0
     assert gallery.generation() == 1
-    assert gallery.refused_images("mtcnn") == {"0" * 64: "no_face", "1" * 64: "bad_image"}
+    assert gallery.refused_images("mtcnn") == {("Anna", "0" * 64): "no_face", ("Anna", "1" * 64): "bad_image"}
     assert gallery.refused_images("yunet") == {}
 
 

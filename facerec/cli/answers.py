@@ -30,6 +30,15 @@ def say(as_json: bool, text: str, answer: dict[str, Any]) -> None:
         raise Unheard(error.strerror) from error
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "template"), counted(2, "template")
+    ('1 template', '2 templates')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def note(text: str) -> None:
     """Say something beside the answer, on standard error."""
     click.echo(f"facerec: {text}", err=True)

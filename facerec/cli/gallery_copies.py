@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, answering, confirm, note, say
+from facerec.cli.answers import FOUND, answering, confirm, counted, note, say
 from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def restore(file: Path, plain: bool, gallery: str | None, yes: bool, as_json: bo
 
 def held(copied: Copied) -> str:
     """What a copy holds, in words."""
-    return f"{copied.subjects} subjects, {copied.templates} templates"
+    return f"{counted(copied.subjects, 'subject')}, {counted(copied.templates, 'template')}"
 
 
 def as_answer(copied: Copied) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, answering, confirm, note, say
+from facerec.cli.answers import FOUND, answering, confirm, counted, note, say
 
 if TYPE_CHECKING:
     from facerec.gallery.results import RemoveResult
@@ -27,7 +27,7 @@ def remove(subject: str, gallery: str | None, yes: bool, as_json: bool) -> int:
     A backup that still holds SUBJECT can bring it back: see `forget`.
     """
     opened = options.existing_gallery(gallery)
-    confirm(f"Delete {subject} with {faces(len(opened.show(subject).faces))} from {opened}?", yes)
+    confirm(f"Delete {subject} with {counted(len(opened.show(subject).faces), 'face')} from {opened}?", yes)
     return answer(subject, "removed", opened.remove(subject), as_json)
 
 
@@ -43,19 +43,14 @@ def forget(subject: str, gallery: str | None, yes: bool, as_json: bool) -> int:
     a digest that names nobody. Keep that file where the backups are: `restore` and `import` obey it.
     """
     opened = options.existing_gallery(gallery)
-    confirm(f"Forget {subject} with {faces(len(opened.show(subject).faces))} in {opened}, for good?", yes)
+    confirm(f"Forget {subject} with {counted(len(opened.show(subject).faces), 'face')} in {opened}, for good?", yes)
     return answer(subject, "forgotten", opened.forget(subject), as_json)
 
 
 def answer(subject: str, what: str, gone: RemoveResult, as_json: bool) -> int:
     """Say what went."""
-    words = f"{subject} {what}: {faces(gone.faces)}, {gone.templates} template{'s' * (gone.templates != 1)}"
+    words = f"{subject} {what}: {counted(gone.faces, 'face')}, {counted(gone.templates, 'template')}"
     say(as_json, words, {"subject": subject, **asdict(gone)})
     if not gone.is_log_empty:
         note(LOG_IS_LEFT)
     return FOUND
-
-
-def faces(number: int) -> str:
-    """So many faces, in words."""
-    return f"{number} face{'s' * (number != 1)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, NOT_FOUND, answering, say
+from facerec.cli.answers import FOUND, NOT_FOUND, answering, counted, say
 
 
 @click.command()
@@ -32,10 +32,11 @@ def manifest(target: Path, compare: bool, gallery: str | None, encoder: str | No
     digest = Card.read(encoder_folder(options.encoder_for(opened, encoder))).digest
     if not compare:
         count = write_manifest(opened, digest, target)
-        say(as_json, f"{count} templates", {"outcome": "written", "templates": count, "encoder": digest})
+        say(as_json, counted(count, "template"), {"outcome": "written", "templates": count, "encoder": digest})
         return FOUND
     found = compared(manifest_of(opened, digest), read_manifest(target))
     words = "equal" if found.is_none else "different"
-    say(as_json, f"{words}: {found.equal} templates equal, {found.different} different, {found.only_first} only here, "
-        f"{found.only_second} only there", {"outcome": words, **asdict(found), "encoder": digest})  # fmt: skip
+    numbers = f"{counted(found.equal, 'template')} equal, {found.different} different"
+    apart = f"{found.only_first} only here, {found.only_second} only there"
+    say(as_json, f"{words}: {numbers}, {apart}", {"outcome": words, **asdict(found), "encoder": digest})
     return FOUND if found.is_none else NOT_FOUND

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, answering, confirm, note, say
-from facerec.cli.gallery_leaving import LOG_IS_LEFT, faces
+from facerec.cli.answers import FOUND, answering, confirm, counted, note, say
+from facerec.cli.gallery_leaving import LOG_IS_LEFT
 
 if TYPE_CHECKING:
     from facerec.gallery.results import MendResult
@@ -57,7 +57,7 @@ def answer(mended: MendResult, as_json: bool) -> int:
     """Say what became of the faces."""
     done = f"given to {mended.into}" if mended.into else "deleted"
     last = f"; {mended.subject} is no longer enrolled" if mended.is_gone else ""
-    say(as_json, f"{faces(mended.faces)} of {mended.subject} {done}{last}", asdict(mended))
+    say(as_json, f"{counted(mended.faces, 'face')} of {mended.subject} {done}{last}", asdict(mended))
     if not mended.is_log_empty:
         note(LOG_IS_LEFT)
     return FOUND

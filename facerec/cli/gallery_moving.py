@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, answering, note, say
+from facerec.cli.answers import FOUND, answering, counted, note, say
 from facerec.cli.progress import Counter
 
 if TYPE_CHECKING:
@@ -40,4 +40,5 @@ def move(target: str, gallery: str | None, as_json: bool) -> int:
 
 def words(moved: Moved) -> str:
     """What went over."""
-    return f"{moved.subjects} subjects, {moved.templates} templates; {moved.rows} rows counted and compared"
+    held = f"{counted(moved.subjects, 'subject')}, {counted(moved.templates, 'template')}"
+    return f"{held}; {counted(moved.rows, 'row')} counted and compared"

@@ -8,10 +8,11 @@ processors round differently give other bytes: what a manifest proves is that tw
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from facerec.digest import sha256
 from facerec.errors import InvalidInput
@@ -20,13 +21,23 @@ from facerec.replacing import replacing
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
 
-Key = tuple[str, tuple[int, ...], str]
-"""Picture, box, encoder."""
+
+class Line(NamedTuple):
+    """One template: digests of the picture, the embedding and the encoder, and the face's box in whole pixels."""
+
+    image: str
+    box: tuple[int, ...]
+    encoder: str
+    embedding: str
+
+
+Manifest = Counter[Line]
+"""Every template of an encoder; a picture that is two subjects' has two equal lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two manifests side by side, in numbers of templates."""
+    """Two manifests side by side, in numbers of templates; of `different` the place is equal, the embedding is not."""
 
     equal: int
     different: int
@@ -38,18 +49,18 @@ class Difference:
         return not (self.different or self.only_first or self.only_second)
 
 
-def manifest(gallery: Gallery, encoder: str) -> dict[Key, str]:
-    """Every template of an encoder: which it is -> sha256 of its bytes."""
+def manifest(gallery: Gallery, encoder: str) -> Manifest:
+    """Every template of an encoder."""
     enrolled = gallery.faces(encoder)
-    return {
-        (face.image_sha256, tuple(round(side) for side in face.box), encoder): sha256(row.astype("<f4").tobytes())
+    return Counter(
+        Line(face.image_sha256, tuple(round(side) for side in face.box), encoder, sha256(row.astype("<f4").tobytes()))
         for face, row in zip(enrolled.faces, enrolled.stored.rows, strict=True)
-    }
+    )
 
 
-def lines(found: dict[Key, str]) -> Iterator[str]:
+def lines(found: Manifest) -> Iterator[str]:
     """A manifest as it is written."""
-    for (image, box, encoder), embedding in sorted(found.items()):
+    for image, box, encoder, embedding in sorted(found.elements()):
         yield json.dumps({"image": image, "box": box, "embedding": embedding, "encoder": encoder})
 
 
@@ -60,22 +71,23 @@ def write_manifest(gallery: Gallery, encoder: str, target: Path) -> int:
     found = manifest(gallery, encoder)
     with replacing(target.absolute()) as fresh:
         fresh.write_text("".join(f"{line}\n" for line in lines(found)), encoding="ascii")
-    return len(found)
+    return found.total()
 
 
-def read_manifest(source: Path) -> dict[Key, str]:
+def read_manifest(source: Path) -> Manifest:
     """What `write_manifest` wrote. Raises InvalidInput where this is none."""
     try:
         rows = [json.loads(line) for line in source.read_text(encoding="ascii").splitlines()]
-        return {(row["image"], tuple(row["box"]), row["encoder"]): row["embedding"] for row in rows}
+        return Counter(Line(row["image"], tuple(row["box"]), row["encoder"], row["embedding"]) for row in rows)
     except OSError as error:
         raise InvalidInput(f"{source} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{source} is no manifest: `facerec gallery manifest FILE` writes one") from error
 
 
-def compared(first: dict[Key, str], second: dict[Key, str]) -> Difference:
+def compared(first: Manifest, second: Manifest) -> Difference:
     """How many are equal, how many not, and how many only one of them has."""
-    both = first.keys() & second.keys()
-    equal = sum(first[key] == second[key] for key in both)
-    return Difference(equal, len(both) - equal, len(first) - len(both), len(second) - len(both))
+    ours, theirs = (Counter(line[:3] for line in (one - other).elements())
+                    for one, other in ((first, second), (second, first)))  # fmt: skip
+    different = (ours & theirs).total()
+    return Difference((first & second).total(), different, ours.total() - different, theirs.total() - different)

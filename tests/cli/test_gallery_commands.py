@@ -121,7 +121,7 @@ def eileen(facerec, photos: Photos) -> None:
 
 def test_what_destroys_something_asks_first_and_where_nobody_can_answer_does_nothing(facerec, eileen, tmp_path) -> None:
     kept = tmp_path / "kept"
-    assert facerec("gallery", "backup", kept).out == f"1 subjects, 1 templates in {kept}\n"
+    assert facerec("gallery", "backup", kept).out == f"1 subject, 1 template in {kept}\n"
     for words in (["remove", "Eileen"], ["forget", "Eileen"], ["restore", kept], ["backup", kept], ["export", kept]):
         ran = facerec("gallery", *words)
         assert ran.status == 2 and "Say --yes" in ran.err, words

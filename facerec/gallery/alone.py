@@ -34,8 +34,8 @@ def _begin_alone(target: sqlite3.Connection) -> None:
             target.execute("PRAGMA journal_mode = DELETE")
             target.execute("BEGIN EXCLUSIVE")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
 
@@ -64,8 +64,7 @@ def nothing_beside(path: Path) -> Iterator[None]:
                 left.unlink()
             yield
     except sqlite3.Error as error:
-        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        reason = "another process has it open" if is_busy else str(error)
+        reason = "another process has it open" if _is_busy(error) else str(error)
         raise GalleryUnusable(
             f"{path} cannot be replaced: {found[0].name} lies beside it, and {reason}; name another file, or try again"
         ) from error
@@ -73,3 +72,7 @@ def nothing_beside(path: Path) -> Iterator[None]:
 
 def _beside(path: Path) -> list[Path]:
     return [file for end in ENDS if (file := path.with_name(path.name + end)).exists()]
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -75,9 +75,9 @@ def backup(where: str | Path, target: Path, progress: Progress = silent) -> Copi
     place = _file(where)
     target = target_path(target, place, "backup")
     prepare(place, create=False)
-    with nothing_beside(target):
-        pass  # refused before anything is copied, where it is refused
     try:
+        with nothing_beside(target):
+            pass  # refused before anything is copied, where it is refused
         with ExitStack() as until_replaced, replacing(target) as fresh, explained(place):
             fresh.unlink(missing_ok=True)
             create_file(fresh)

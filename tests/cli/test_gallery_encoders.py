@@ -125,6 +125,14 @@ def test_what_is_not_said_right_is_a_usage_error(facerec, words):
     assert ran.status == 2 and "Usage:" in ran.err
 
 
+@pytest.mark.parametrize("uri", ["http://h:abc", "http://[::1", "http://127.0.0.1:99999", "http://h:-1", "http://h:0"])
+def test_a_uri_that_is_none_is_an_error_in_one_line(facerec, photos, uri):
+    assert facerec("enroll", "Ada", photos.portrait).status == 0
+    for words in (("gallery", "index", f"milvus:{uri}"), ("identify", photos.take, "--index", f"milvus:{uri}#HNSW")):
+        ran = facerec(*words)
+        assert ran.status == 2 and "cannot be read" in ran.err and len(ran.err.splitlines()) == 1
+
+
 def test_an_empty_name_is_no_index(facerec, photos):
     assert facerec("enroll", "Ada", photos.portrait).status == 0
     for words in (("identify", photos.take, "--index", ""), ("gallery", "index", "")):
@@ -170,7 +178,11 @@ def test_an_index_is_measured_at_the_threshold_that_identify_decides_by(
     assert answer["compared"] == compared and thresholds == [answer["threshold"]]
 
 
-@pytest.mark.parametrize("name", ["milvus:http://anna:secret@127.0.0.1:1", "Milvus:http://anna:secret@127.0.0.1:1"])
+@pytest.mark.parametrize("name", [
+    "milvus:http://anna:secret@127.0.0.1:1", "Milvus:http://anna:secret@127.0.0.1:1",
+    "milvus:http://anna:secret@127.0.0.1:99999", "milvus:http://anna:secret@h:abc", "milvus:http://anna:secret@[::1",
+    "milvus:http://anna:se#secret@h:1", "milvus:http://anna:1/secret@h:1",
+])  # fmt: skip
 def test_no_command_stores_or_prints_the_password_of_a_milvus(facerec, photos, name, tmp_path):
     assert facerec("enroll", "Ada", photos.portrait).status == 0
     for words in (
@@ -179,6 +191,7 @@ def test_no_command_stores_or_prints_the_password_of_a_milvus(facerec, photos, n
         ("identify", photos.take, "--index", name),
     ):
         ran = facerec(*words)
-        assert ran.status == 2 and "secret" not in ran.out + ran.err
+        said = ran.out + ran.err
+        assert ran.status == 2 and "secret" not in said.lower() and len(said.splitlines()) == 1
     assert facerec("gallery", "index").out == "exact\n"
     assert b"secret" not in b"".join(file.read_bytes() for file in tmp_path.glob("gallery.db*"))

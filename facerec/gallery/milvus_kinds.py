@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from facerec.errors import InvalidInput
 
@@ -46,7 +46,10 @@ class Place(NamedTuple):
 
 
 def milvus_place(name: str) -> Place:
-    """What `milvus:URI#KIND` says; FLAT where it names no kind. Raises InvalidInput for a kind that there is not.
+    """What `milvus:URI#KIND` says; FLAT where it names no kind.
+
+    Raises InvalidInput for a kind that there is not, and for a URI that is none: that may hold a password, so neither
+    is said back then.
 
     >>> milvus_place("milvus:http://milvus.example:19530#HNSW")
     Place(uri='http://milvus.example:19530', kind='HNSW')
@@ -55,11 +58,29 @@ def milvus_place(name: str) -> Place:
     """
     uri, _, kind = name.removeprefix(MILVUS).partition("#")
     kind = kind.upper() or FLAT
+    if "://" in uri and not is_uri(name.removeprefix(MILVUS)):
+        raise InvalidInput(
+            "the URI of the Milvus cannot be read: expected milvus:http://HOST:PORT, the port from 1 to 65535; in a "
+            "password # / and [ are written %23 %2F and %5B"
+        )
     if kind not in KINDS:
         raise InvalidInput(f"Milvus has no index {kind!r} here; known: {', '.join(KINDS)}: milvus:URI#HNSW")
     if "://" not in uri and not uri.endswith(".db"):
         raise InvalidInput("Milvus is a file that ends in .db, or a URI: milvus:faces.db, milvus:http://HOST:19530")
     return Place(uri if "://" in uri else str(Path(uri).expanduser().absolute()), kind)
+
+
+def is_uri(uri: str) -> bool:
+    """Can it be taken apart, into a host and a port that there may be? Milvus's own client ends in a traceback.
+
+    >>> [is_uri(f"http://{rest}") for rest in ("anna:secret@[::1]:19530", "127.0.0.1:99999", "h:port", "[::1", "a#b@h")]
+    [True, False, False, False, False]
+    """
+    try:
+        parts = urlsplit(uri)
+        return parts.port != 0 and "@" not in parts.fragment + parts.path
+    except ValueError:
+        return False
 
 
 def to_be_kept(name: str) -> str:

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -263,6 +264,21 @@ def test_a_backup_that_another_process_has_open_is_not_replaced(gallery, path, k
     holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2)])
     backup(path, kept)
     holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+def test_what_cannot_be_written_is_said_at_once(gallery, path, kept, monkeypatch):
+    """And not waited for, as one waits for others."""
+
+    def read_only(place: Path) -> sqlite3.Connection:
+        return sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    open_gallery(kept)
+    kept.with_name("backup.db-shm").write_bytes(b"")
+    monkeypatch.setattr("facerec.gallery.alone.connect_file", read_only)
+    started = time.monotonic()
+    with pytest.raises(GalleryUnusable, match="name another file"):
+        backup(path, kept)
+    assert time.monotonic() - started < 5
 
 
 def test_a_journal_that_is_blank_hinders_no_backup(gallery, path, kept, make, holds):

@@ -64,10 +64,11 @@ def own_ray():
     """One Ray for all tests that need one: it takes seconds to begin. In the end nothing of it may be left."""
     if not find_spec("ray"):
         pytest.skip("needs ray")
+    before = processes()
     workers = RayWorkers(RECIPE, 2, Recognizer.open(detector="mtcnn", encoder="default").encoder)
     import ray
 
-    begun, folder = processes(), Path(ray.get_runtime_context().get_temp_dir())
+    begun, folder = [one for one in processes() if one not in before], Path(ray.get_runtime_context().get_temp_dir())
     yield workers
     workers.close()
     assert not ray.is_initialized() and not folder.parent.exists()

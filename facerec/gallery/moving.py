@@ -74,6 +74,24 @@ SEQUENCES = table("pg_sequences", column("sequencename"), column("last_value"))
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """The source or the target: what its database says is told of this place, and not of the other."""
+
+    place: Path | URL
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with explained(self.place), reading(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with explained(self.place), writing(self.engine) as connection:
+            yield connection
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """What lies in the target now.
 
@@ -100,18 +118,16 @@ def move(where: str | Path, to: str | Path, progress: Progress = silent) -> Move
         raise InvalidInput(f"{shown(source)} is there already: name another place")
     prepare(source, create=False)
     with ExitStack() as stack:
-        stack.enter_context(explained(target))
-        stack.enter_context(explained(source))
-        here = stack.enter_context(closed_after(engine_at(source)))
-        there = stack.enter_context(closed_after(_engine_of(target)))
+        here = Side(source, stack.enter_context(closed_after(engine_at(source))))
+        there = Side(target, stack.enter_context(closed_after(_engine_of(target))))
         with undisturbed(source):
-            old = stack.enter_context(reading(here))
+            old = stack.enter_context(here.reading())
             state = reads.state(old)
-            _begin(there, target, state)
+            _begin(there, state)
             total = sum(_count(old, one) for one in _tables())
             went = _copy(old, there, total, progress)
             _compare(old, there, state)
-        with _held(here, source) as now:
+        with _held(here) as now:
             if now != state:
                 raise GalleryUnusable(f"{shown(source)} was written to while it was moved: move it again")
             dropped = _finish(old, there, state)
@@ -120,25 +136,25 @@ def move(where: str | Path, to: str | Path, progress: Progress = silent) -> Move
 
 
 @contextmanager
-def _held(here: Engine, source: Path | URL) -> Iterator[State]:
+def _held(here: Side) -> Iterator[State]:
     """The state that the source has by now, and keeps within the block: whoever writes to it waits.
 
     What was acknowledged before the target is a gallery is in it, or the move says that it is not. Where this process
     may not write, nobody can be made to wait, and a change within these milliseconds goes unseen.
     """
-    if not _may_hold(here, source):
-        with reading(here) as connection:
+    if not _may_hold(here):
+        with here.reading() as connection:
             yield reads.state(connection)
         return
-    with writing(here) as connection:
+    with here.writing() as connection:
         connection.execute(select(MetaRow.generation).with_for_update())
         yield reads.state(connection)
 
 
-def _may_hold(here: Engine, source: Path | URL) -> bool:
-    if isinstance(source, Path):
-        return is_writable(source)
-    with reading(here) as connection:
+def _may_hold(here: Side) -> bool:
+    if isinstance(here.place, Path):
+        return is_writable(here.place)
+    with here.reading() as connection:
         can_write, is_replica = func.has_table_privilege(MetaRow.__tablename__, "UPDATE"), func.pg_is_in_recovery()
         return connection.execute(select(can_write & ~is_replica)).scalar_one()
 
@@ -154,32 +170,36 @@ def _engine_of(target: Path | URL) -> Engine:
     return engine_at(target, foreign_keys=False)
 
 
-def _begin(there: Engine, target: Path | URL, state: State) -> None:
+def _begin(there: Side, state: State) -> None:
     """Leave the target marked, with the newest tables, and with no row of another state."""
-    with reading(there) as connection:
+    with there.reading() as connection:
         is_marked = inspect(connection).has_table(UNFINISHED)
         known = State(*connection.execute(select(MOVING)).one()) if is_marked else None
     if known == state:
         return
     if known:
         _clear(there)
-    elif revision_of(there, shown(target)) is not None and _is_used(there):
-        raise InvalidInput(f"{shown(target)} holds a gallery already: move into an empty database, or a new file")
-    upgrade(there)
-    with writing(there) as connection:
+    elif _is_used(there):
+        raise InvalidInput(f"{shown(there.place)} holds a gallery already: move into an empty database, or a new file")
+    with explained(there.place):
+        upgrade(there.engine)
+    with there.writing() as connection:
         MOVING.create(connection)
         connection.execute(insert(MOVING).values(database=state.database, generation=state.generation, mark=state.mark))
     failpoint("move.marked")
 
 
-def _is_used(there: Engine) -> bool:
-    with reading(there) as connection:
+def _is_used(there: Side) -> bool:
+    with explained(there.place):
+        if revision_of(there.engine, shown(there.place)) is None:
+            return False
+    with there.reading() as connection:
         return bool(reads.generation(connection))
 
 
-def _clear(there: Engine) -> None:
+def _clear(there: Side) -> None:
     """Take away what a move of an earlier state has left."""
-    with writing(there) as connection:
+    with there.writing() as connection:
         Tables.metadata.drop_all(connection)
         for name in (VERSION_TABLE, UNFINISHED):
             Table(name, MetaData()).drop(connection, checkfirst=True)
@@ -187,17 +207,17 @@ def _clear(there: Engine) -> None:
             connection.execute(text("DROP FUNCTION IF EXISTS refuse_audit_change"))
 
 
-def _copy(old: Connection, there: Engine, total: int, progress: Progress) -> int:
+def _copy(old: Connection, there: Side, total: int, progress: Progress) -> int:
     """Bring over what is not there yet; how many rows."""
     done = went = 0
     for one in _tables():
-        with reading(there) as new:
+        with there.reading() as new:
             done += _count(new, one)
             last = new.execute(select(func.max(one.c.id))).scalar() or 0
         while (
             rows := old.execute(select(one).where(one.c.id > last).order_by(one.c.id).limit(AT_ONCE)).mappings().all()
         ):
-            with writing(there) as new:
+            with there.writing() as new:
                 new.execute(insert(one), [dict(row) for row in rows])
                 failpoint("move.mid")
             last, done, went = rows[-1]["id"], done + len(rows), went + len(rows)
@@ -205,12 +225,13 @@ def _copy(old: Connection, there: Engine, total: int, progress: Progress) -> int
     return went
 
 
-def _compare(old: Connection, there: Engine, state: State) -> None:
+def _compare(old: Connection, there: Side, state: State) -> None:
     """Raise GalleryUnusable unless every table holds the same rows; the next move begins anew then."""
-    with reading(there) as new:
-        differing = [one.name for one in _tables() if _digest(old, one) != _digest(new, one)]
+    with there.reading() as new:
+        copied = [_digest(new, one) for one in _tables()]
+    differing = [one.name for one, digest in zip(_tables(), copied, strict=True) if _digest(old, one) != digest]
     if differing:
-        with writing(there) as new:
+        with there.writing() as new:
             new.execute(update(MOVING).values(generation=-1))
         raise GalleryUnusable(f"the copy differs from the gallery in {', '.join(differing)}: move it again")
 
@@ -236,10 +257,11 @@ def _after(connection: Connection, one: Table, last: int) -> CursorResult[Any]:
     return connection.execute(select(one).where(one.c.id > last).order_by(one.c.id).limit(AT_ONCE))
 
 
-def _finish(old: Connection, there: Engine, state: State) -> str | None:
+def _finish(old: Connection, there: Side, state: State) -> str | None:
     """The target becomes the gallery, in one transaction; the index that it cannot be searched by, and is not."""
-    with writing(there) as new:
-        for name, highest in _highest(old).items():
+    given = _highest(old)
+    with there.writing() as new:
+        for name, highest in given.items():
             _go_on_after(new, name, highest)
         new.execute(update(MetaRow).values(database=state.database, generation=state.generation))
         MOVING.drop(new)

@@ -1,6 +1,7 @@
 """A gallery that moves between files and servers arrives whole, or not at all, and is gone on with."""
 
 import os
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from facerec import failpoint
 from facerec.errors import GalleryUnusable, InvalidInput
-from facerec.gallery import moving, open_gallery
+from facerec.gallery import connect, moving, open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.keys import add_key
 from facerec.gallery.kinds import index_in_use
@@ -238,6 +239,38 @@ def test_from_server_to_server_the_index_stays_and_to_a_file_it_does_not(filled,
         opened.close()
         assert move(second, tmp_path / "back.db").dropped_index == "server"
     assert index_in_use(open_gallery(tmp_path / "back.db")) == "exact"
+
+
+@pytest.mark.parametrize("target", ["postgresql://nobody@localhost:1/x", "garbage.db"])
+def test_what_the_target_does_not_do_is_said_of_the_target(filled, path, tmp_path, target):
+    (tmp_path / "garbage.db").write_bytes(b"no database" * 1000)
+    to = str(tmp_path / target)
+    if "://" in target:
+        to = target
+        pytest.importorskip("psycopg", reason="comes with facerec[postgres]")
+    with pytest.raises(GalleryUnusable) as refused:
+        move(path, to)
+    assert to.rpartition("//")[2] in str(refused.value) and str(path) not in str(refused.value)
+
+
+def test_a_full_disk_there_is_not_a_full_disk_here(filled, path, tmp_path, monkeypatch):
+    def nearly_full(place: Path, *given: object) -> sqlite3.Connection:
+        connection = connect_file(place, *given)
+        if place.name == "target.db":
+            connection.execute("PRAGMA max_page_count = 1")  # as few as there are now
+        return connection
+
+    monkeypatch.setattr(connect, "connect_file", nearly_full)
+    with pytest.raises(GalleryUnusable, match=r"target\.db cannot grow"):
+        move(path, tmp_path / "target.db")
+
+
+def test_a_damaged_source_is_said_of_the_source(filled, path, tmp_path):
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 :] = bytes(len(content) - 4096 * 3)
+    path.write_bytes(content)
+    with pytest.raises(GalleryUnusable, match=f"{path.name} is damaged"):
+        move(path, tmp_path / "target.db")
 
 
 def test_nothing_is_moved_onto_a_gallery(filled, path, tmp_path, make):

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Changed decisions that are written out for people; --json has them all."""
 
+WHERE_PICTURES_ARE = (
+    "pictures are looked for at the paths that they were enrolled by, relative ones from the folder where this command "
+    "runs: run it where they were enrolled from, or name the folder that they are in by --pictures DIR"
+)
+
 to = click.option("--to", "encoder", metavar="NAME|DIR", help="A packaged encoder, or a folder of `facerec export`.")
 
 
@@ -41,7 +46,8 @@ def migrate(
 ) -> int:  # fmt: skip
     """Make a template of another encoder for every enrolled face, beside those that there are.
 
-    Made from the pictures that were enrolled: where one is gone or has changed, it is listed with the reason. Stop it
+    Made from the pictures that were enrolled: where one is gone or has changed, it is listed with the reason. Where
+    relative paths were enrolled, run it in the same folder, or say where the pictures are by --pictures. Stop it
     whenever you like: the next run goes on. Searches stay on the old encoder until `facerec gallery switch`; at the end
     it is said which decisions that would change.
 
@@ -83,7 +89,7 @@ def say_sums(opened: Gallery, encoder: str, outcomes: Counted[str], as_json: boo
     from facerec.faces.encoder import Card, encoder_folder
     from facerec.recognition.changed_decisions import Side, compare_encoders
     from facerec.recognition.encoder_in_use import encoder_in_use
-    from facerec.recognition.re_embedding import EMBEDDED
+    from facerec.recognition.re_embedding import EMBEDDED, GONE
 
     old, new = (Card.read(encoder_folder(one)) for one in (encoder_in_use(opened), encoder))
     before, after = (Side(card.digest, card.operating_points) for card in (old, new))
@@ -91,6 +97,8 @@ def say_sums(opened: Gallery, encoder: str, outcomes: Counted[str], as_json: boo
     left_out = {outcome: number for outcome, number in outcomes.items() if outcome != EMBEDDED}
     left = sum(left_out.values())
     lines = [f"{outcomes[EMBEDDED]} faces embedded by {new.name}, {left} not", *in_words(found)]
+    if outcomes[GONE]:
+        lines.append(WHERE_PICTURES_ARE)
     if not left and old.digest != new.digest:
         lines.append(f"switch with: facerec gallery switch --to {encoder}")
     say(as_json, "\n".join(lines), {

@@ -48,7 +48,8 @@ class Album:
 
     def find(self, face: FaceDetail) -> Picture | Refused:
         """The picture, or why there is none."""
-        outcome, reason = GONE, f"{face.source} cannot be read"
+        from_here = "" if Path(face.source).is_absolute() else " from this folder"
+        outcome, reason = GONE, f"{face.source} cannot be read{from_here}"
         content = _content(Path(face.source))
         if content is not None:
             if sha256(content) == face.image_sha256:

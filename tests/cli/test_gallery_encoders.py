@@ -69,6 +69,20 @@ def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, pho
     assert "could not parse" in facerec("identify", photos.portrait, "--index", "nonsense").err
 
 
+def test_pictures_that_were_enrolled_by_relative_paths_are_looked_for_where_that_was(
+    facerec, people, other, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert facerec("precompute", "people").status == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    lost = facerec("gallery", "migrate", "--to", other)
+    assert lost.status == 2 and lost.err.count("cannot be read from this folder") == 2
+    assert "--pictures DIR" in lost.out and "where they were enrolled from" in lost.out
+    found = facerec("gallery", "migrate", "--to", other, "--pictures", people)
+    assert found.status == 0 and "--pictures" not in found.out
+
+
 def test_the_numbers_say_how_a_gallery_is_searched(facerec, tmp_path, other, monkeypatch):
     monkeypatch.setattr(snapshots, "WORTH_FROM", 1)
     gallery = open_gallery(tmp_path / "gallery.db")

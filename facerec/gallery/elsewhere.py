@@ -136,6 +136,12 @@ def elsewhere_named(name: str) -> Elsewhere | None:
     return IN_SERVER[name]() if name in IN_SERVER else None
 
 
+def require_no_gpu(device: str) -> None:
+    """Raise InvalidInput where a GPU of this machine was asked for: it would not be used."""
+    if device == "cuda":
+        raise InvalidInput("elsewhere no GPU of this machine searches: leave --device cuda out, or say --index exact")
+
+
 def require_each(templates: str) -> None:
     """Raise InvalidInput unless every template is to be compared by itself."""
     if templates != EACH:

@@ -67,7 +67,8 @@ class Recognizer:
                   similar counts; None: fused, and each where the index is not in this process
         index     how everybody is searched: "exact", or approximately by a name of faiss's, such as "HNSW32"; None: as
                   was chosen for the gallery
-        device    where: "cpu", "cuda", or "auto"; see `facerec.gallery.kinds.index_builder`
+        device    where: "cpu", "cuda", or "auto"; see `facerec.gallery.kinds.index_builder`. Of no use, and "cuda" an
+                  error, where the index is not in this process
         """
         if isinstance(gallery, str | os.PathLike):
             from facerec.gallery import open_gallery
@@ -211,13 +212,14 @@ class Recognizer:
 
     @cached_property
     def _searcher(self) -> Searcher | RemoteSearcher:
-        from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named, require_each
+        from facerec.gallery.elsewhere import RemoteSearcher, elsewhere_named, require_each, require_no_gpu
         from facerec.gallery.kinds import index_builder, index_in_use
         from facerec.gallery.searcher import Searcher
 
         kind = index_in_use(self.gallery) if self._index is None else self._index
         if elsewhere := elsewhere_named(kind):
             require_each(self._templates or EACH)
+            require_no_gpu(self._device)
             return RemoteSearcher(self.gallery, self.encoder, elsewhere)
         return Searcher(self.gallery, self.encoder, index_builder(kind, self._device), self._combine)
 

@@ -166,6 +166,9 @@ def test_where_a_gallery_is_searched_is_chosen_whatever_its_size(facerec, photos
     assert facerec("gallery", "index", "--json").answers[0]["index"] == "server-exact"
     assert "--templates each" in facerec("identify", photos.take, "--templates", "fused").err
     assert "Ada" in facerec("identify", photos.take).out
+    refused = facerec("identify", photos.take, "--device", "cuda")
+    assert refused.status == 2 and "no GPU of this machine" in refused.err
+    assert "Ada" in facerec("identify", photos.take, "--device", "auto").out
 
 
 @pytest.mark.parametrize("kind, how, compared", [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from facerec.gallery.measured import Measured
     from facerec.gallery.store import Gallery
     from facerec.recognition.changed_decisions import Change, Comparison
+    from facerec.recognition.re_embedding import Reembedding
 
 SHOWN = 20
 """Changed decisions that are written out for people; --json has them all."""
@@ -53,39 +56,53 @@ def migrate(
 
     Exit status: 0 every face has one, 2 some face has none.
     """
-    from facerec import runtime
-    from facerec.recognition import Recognizer
-    from facerec.recognition.looking import Recipe, looker_for
-    from facerec.recognition.re_embedding import EMBEDDED, Album, Reembedding
-
     if encoder is None:
         raise click.UsageError("say which encoder: --to NAME|DIR")
     if pictures and not pictures.is_dir():
         raise click.UsageError(f"--pictures: {pictures} is no folder")
     opened = options.existing_gallery(gallery)
+    with reembedding(opened, encoder, pictures, workers, device, detector) as work:
+        outcomes = embed_all(work, as_json)
+    left = say_sums(opened, encoder, outcomes, as_json)
+    return NO_ANSWER if left else FOUND
+
+
+@contextmanager
+def reembedding(
+    opened: Gallery, encoder: str, pictures: Path | None, workers: int, device: str, detector: str
+) -> Iterator[Reembedding]:
+    """The work as the options describe it; its workers end with the block."""
+    from facerec import runtime
+    from facerec.recognition import Recognizer
+    from facerec.recognition.looking import Recipe, looker_for
+    from facerec.recognition.re_embedding import Album, Reembedding
+
     runtime.use(device=device)
     recognizer = Recognizer.open(opened, detector=detector, encoder=encoder)
-    looker = looker_for(recognizer.pipeline, Recipe(detector, encoder, recognizer.face), workers, device)
-    work = Reembedding(opened, recognizer.encoder, looker, Album(pictures))
+    recipe = Recipe(detector, encoder, recognizer.face)
+    with closing(looker_for(recognizer.pipeline, recipe, workers, device)) as looker:
+        yield Reembedding(opened, recognizer.encoder, looker, Album(pictures))
+
+
+def embed_all(work: Reembedding, as_json: bool) -> Counted[str]:
+    """Do every face that lacks a template, and say which got none and why: outcome -> number."""
+    from facerec.recognition.re_embedding import EMBEDDED
+
     faces = work.lacking()
     outcomes: Counted[str] = Counted()
-    try:
-        with Counter("embedding", seconds_between_lines=60) as progress:
-            for one in work.run(faces):
-                outcomes[one.outcome] += 1
-                progress(outcomes.total(), len(faces))
-                if as_json:
-                    say(True, "", asdict(one))
-                elif one.outcome != EMBEDDED:
-                    note(f"{one.source} ({one.subject}): {one.outcome}: {one.reason}")
-    finally:
-        looker.close()
-    say_sums(opened, encoder, outcomes, as_json)
-    return FOUND if outcomes.total() == outcomes[EMBEDDED] else NO_ANSWER
+    with Counter("embedding", seconds_between_lines=60) as progress:
+        for one in work.run(faces):
+            outcomes[one.outcome] += 1
+            progress(outcomes.total(), len(faces))
+            if as_json:
+                say(True, "", asdict(one))
+            elif one.outcome != EMBEDDED:
+                note(f"{one.source} ({one.subject}): {one.outcome}: {one.reason}")
+    return outcomes
 
 
-def say_sums(opened: Gallery, encoder: str, outcomes: Counted[str], as_json: bool) -> None:
-    """What the migration came to, and what a switch would change."""
+def say_sums(opened: Gallery, encoder: str, outcomes: Counted[str], as_json: bool) -> int:
+    """What the migration came to, and what a switch would change; returns how many faces have no template."""
     from facerec.faces.encoder import Card, encoder_folder
     from facerec.recognition.changed_decisions import Side, compare_encoders
     from facerec.recognition.encoder_in_use import encoder_in_use
@@ -105,6 +122,7 @@ def say_sums(opened: Gallery, encoder: str, outcomes: Counted[str], as_json: boo
         "outcome": "migrated" if not left else "incomplete", "embedded": outcomes[EMBEDDED], "left": left_out,
         "encoder": new.digest, "in_use": old.digest, **as_answer(found),
     })  # fmt: skip
+    return left
 
 
 def in_words(found: Comparison) -> list[str]:

@@ -11,9 +11,14 @@ def default_gallery() -> str:
     named = os.environ.get("FACEREC_GALLERY")
     if named:
         return named
+    return str(data_folder() / "gallery.db")
+
+
+def data_folder() -> Path:
+    """The system's place for a user's data: where the gallery is that nobody named."""
     import platformdirs  # not needed where the gallery is named
 
-    return str(Path(platformdirs.user_data_dir("facerec")) / "gallery.db")
+    return Path(platformdirs.user_data_dir("facerec")).absolute()
 
 
 def default_key_file() -> Path:

@@ -31,6 +31,7 @@ from sqlalchemy.pool import NullPool
 from facerec.errors import GalleryUnusable, InvalidInput, MissingPart
 from facerec.gallery.again import Interrupted
 from facerec.replacing import DISK
+from facerec.settings import data_folder
 
 BUSY_SECONDS = 30
 """How long a writer waits for other writers. Each holds the lock for milliseconds: hundreds of turns."""
@@ -191,15 +192,11 @@ def require_file(path: Path, otherwise: str = "there is no gallery; enroll someb
 
 
 def target_path(target: Path, place: Path | URL, what: str) -> Path:
-    """The whole path of a file to be written. Raises InvalidInput for one that a gallery needs, and without its folder.
-
-    No folder is made: below a mount point with a slip in its name it would lie on another disk than it was meant for.
-    """
+    """The whole path of a file to write. Raises InvalidInput without its folder, and for one that a gallery needs."""
     path = target.absolute()
     if path.is_dir():
         raise InvalidInput(f"{target} is a folder: name a file for the {what}")
-    if not path.parent.is_dir():
-        raise InvalidInput(f"there is no folder {path.parent}: make it first, or name another for the {what}")
+    require_folder(path, what)
     if not isinstance(place, Path):
         return path
     if place.exists() and path.exists() and path.samefile(place):
@@ -211,18 +208,41 @@ def target_path(target: Path, place: Path | URL, what: str) -> Path:
     return path
 
 
+def require_folder(path: Path, what: str) -> None:
+    """Raise InvalidInput unless there is the folder that a file is to be in.
+
+    No folder is made: below a mount point with a slip in its name it would lie on another disk than it was meant for.
+    """
+    if not path.parent.is_dir():
+        raise InvalidInput(f"there is no folder {path.parent}: make it first, or name another for the {what}")
+
+
+def require_folder_for_gallery(path: Path) -> None:
+    """The same for a new gallery; the one folder that is made is that of the gallery that nobody named.
+
+    Raises GalleryUnusable where that cannot be made.
+    """
+    try:
+        if not path.parent.exists() and path.parent == data_folder():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_folder(path, "gallery")
+    except OSError as error:
+        raise GalleryUnusable(f"no gallery can be made at {path}: {error.strerror}") from error
+
+
 def is_vacant(path: Path) -> bool:
     """True where there is nothing, or an empty file: a gallery can be made here."""
     return not path.exists() or (path.is_file() and path.stat().st_size == 0)
 
 
 def create_file(path: Path) -> None:
-    """Make an empty file that only its owner may read, and its folder: what will be in it is personal data.
+    """Make an empty file that only its owner may read: what will be in it is personal data.
 
-    By SQLite's own hand: a file opened and closed by others drops the locks that SQLite holds in this process.
+    By SQLite's own hand: a file opened and closed by others drops the locks that SQLite holds in this process. Raises
+    InvalidInput without a folder for it.
     """
+    require_folder_for_gallery(path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with explained(path):
             sqlite3.connect(f"{path.as_uri()}?mode=rwc", uri=True).close()
         path.chmod(0o600)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection
 
 from facerec.errors import GalleryUnusable, InvalidInput
-from facerec.gallery.connect import engine_at, explained, locate, shown
+from facerec.gallery.connect import engine_at, explained, locate, require_folder_for_gallery, shown
 from facerec.gallery.encryption import encrypt
 from facerec.gallery.keys import Key, add_key, find_keys, key_file, require_elsewhere
 from facerec.gallery.schema import closed_after, revision_of, upgrade
@@ -37,8 +37,10 @@ def make_encrypted(where: str | Path) -> Made:
     cipher(Key(bytes(32)))
     place, ring = locate(where), find_keys()
     require_nothing(place)
-    if isinstance(place, Path) and ring.path:
-        require_elsewhere(ring.path, place)
+    if isinstance(place, Path):
+        require_folder_for_gallery(place)
+        if ring.path:
+            require_elsewhere(ring.path, place)
     with ExitStack() as undo:
         if not ring.keys:
             is_first = not key_file().exists()
@@ -58,7 +60,6 @@ def make_encrypted(where: str | Path) -> Made:
 def _make_file(place: Path, undo: ExitStack) -> str:
     """Under another name first. What is undone otherwise stays from when the file has its name."""
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(place) as fresh:
             undo.callback(_remove, part_of(place))
             _remove(fresh)  # of one that was killed

@@ -28,6 +28,13 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "keys" / "gallery.key"
 
 
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    """Where the gallery will be: not beside the key."""
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data" / "faces.db"
+
+
 def enroll(where: Path) -> None:
     import numpy as np
 
@@ -35,8 +42,7 @@ def enroll(where: Path) -> None:
     open_gallery(where).enroll([Template("Anna", "a.jpg", "a" * 64, (0.0, 0.0, 9.0, 9.0), {}, "e" * 64, embedding)])
 
 
-def test_a_gallery_is_made_encrypted_and_its_key_changed(facerec, tmp_path, key):
-    where = tmp_path / "data" / "faces.db"
+def test_a_gallery_is_made_encrypted_and_its_key_changed(facerec, where, tmp_path, key):
     made = facerec("gallery", "init", "--encrypt", "--gallery", where, "--json")
     (answer,) = made.answers
     assert made.status == 0 and answer["gallery"] == str(where) and key.stat().st_mode & 0o777 == 0o600
@@ -50,8 +56,7 @@ def test_a_gallery_is_made_encrypted_and_its_key_changed(facerec, tmp_path, key)
     assert new["key_id"] in facerec("gallery", "stats", "--gallery", where).out
 
 
-def test_a_gallery_is_encrypted_later(facerec, tmp_path, key):
-    where = tmp_path / "data" / "faces.db"
+def test_a_gallery_is_encrypted_later(facerec, where, tmp_path, key):
     assert facerec("gallery", "init", "--gallery", where).out.strip() == f"{where} is there, not encrypted"
     enroll(where)
     refused = facerec("gallery", "encrypt", "--gallery", where)
@@ -66,9 +71,7 @@ def test_a_gallery_is_encrypted_later(facerec, tmp_path, key):
     assert lost.status == 2 and "FACEREC_GALLERY_KEY_FILE" in lost.err and "nothing was touched" in lost.err
 
 
-def test_nothing_is_made_over_what_is_there_and_no_key_for_nothing(facerec, tmp_path, key):
-    where = tmp_path / "data" / "faces.db"
-    where.parent.mkdir()
+def test_nothing_is_made_over_what_is_there_and_no_key_for_nothing(facerec, where, tmp_path, key):
     where.write_text("a letter")
     refused = facerec("gallery", "init", "--encrypt", "--gallery", where)
     assert refused.status == 2 and where.read_text() == "a letter" and not key.exists()
@@ -108,17 +111,15 @@ def test_without_the_package_nothing_is_made(facerec, tmp_path, key, monkeypatch
 
 
 @pytest.mark.parametrize("point", ["migration.before_commit", "encrypt.sealed", "write.after_commit"])
-def test_what_fails_on_the_way_leaves_nothing(tmp_path, key, monkeypatch, point):
+def test_what_fails_on_the_way_leaves_nothing(where, tmp_path, key, monkeypatch, point):
     monkeypatch.setattr(failpoint, "order", f"{point}:raise")
     with pytest.raises(failpoint.Reached):
-        make_encrypted(tmp_path / "data" / "faces.db")
+        make_encrypted(where)
     assert files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("point", ["migration.before_commit", "encrypt.sealed", "write.after_commit"])
-def test_a_kill_on_the_way_leaves_no_gallery_and_it_can_be_made_again(facerec, tmp_path, key, point):
-    where = tmp_path / "data" / "faces.db"
-
+def test_a_kill_on_the_way_leaves_no_gallery_and_it_can_be_made_again(facerec, where, tmp_path, key, point):
     def killed() -> None:
         failpoint.set_order(f"{point}:kill")
         make_encrypted(where)
@@ -128,9 +129,8 @@ def test_a_kill_on_the_way_leaves_no_gallery_and_it_can_be_made_again(facerec, t
     assert files_in(tmp_path) == ["data/faces.db", "keys/gallery.key"]
 
 
-def test_a_reader_that_keeps_the_log_is_said(facerec, tmp_path, key, monkeypatch):
+def test_a_reader_that_keeps_the_log_is_said(facerec, where, tmp_path, key, monkeypatch):
     monkeypatch.setattr(connect, "BUSY_SECONDS", 0.05)
-    where = tmp_path / "data" / "faces.db"
     enroll(where)
     for command in ("encrypt", "rotate-key"):
         facerec("gallery", "new-key")
@@ -143,8 +143,8 @@ def test_a_reader_that_keeps_the_log_is_said(facerec, tmp_path, key, monkeypatch
     assert again.answers[0]["is_log_empty"] is True and LOG_IS_LEFT not in again.err
 
 
-def test_a_plain_backup_is_not_restored_over_an_encrypted_gallery_unasked(facerec, tmp_path, key):
-    where, kept = tmp_path / "data" / "faces.db", tmp_path / "kept.db"
+def test_a_plain_backup_is_not_restored_over_an_encrypted_gallery_unasked(facerec, where, tmp_path, key):
+    kept = tmp_path / "kept.db"
     enroll(where)
     facerec("gallery", "backup", kept, "--gallery", where)
     facerec("gallery", "new-key")

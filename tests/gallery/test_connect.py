@@ -1,5 +1,6 @@
 """Where a gallery may be, who may read its file, and what is said when it cannot be opened."""
 
+import base64
 import errno
 import os
 import shutil
@@ -13,6 +14,9 @@ import pytest
 from facerec.errors import FacerecError, GalleryUnusable, InvalidInput, MissingPart
 from facerec.gallery import connect, open_gallery
 from facerec.gallery.connect import connect_file, engine_at, leaving_nothing, locate, reading, shown
+from facerec.gallery.copies import backup, restore
+from facerec.gallery.making import make_encrypted
+from facerec.gallery.moving import move
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -70,8 +74,9 @@ def test_a_file_name_that_is_no_utf8(tmp_path, make, encoder):
     assert len(open_gallery(path, create=False).embeddings(encoder)) == 1
 
 
-def test_only_the_owner_may_read_a_gallery_and_its_log(tmp_path, make):
+def test_only_the_owner_may_read_a_gallery_and_its_log(tmp_path, make, monkeypatch):
     path = tmp_path / "new" / "folder" / "gallery.db"
+    monkeypatch.setattr(connect, "data_folder", lambda: path.parent)  # the one folder that is made
     gallery = open_gallery(path)
     with reading(engine_at(path)) as keeps_the_log_alive:
         gallery.enroll([make()])
@@ -168,8 +173,26 @@ def test_only_a_plain_file_is_opened(tmp_path):
     (tmp_path / "file").write_text("")
     here = (tmp_path / name for name in (".", "pipe", "loop", "file/gallery.db"))
     for where in (*here, Path("/dev/null")):
-        with pytest.raises(GalleryUnusable):
+        with pytest.raises(FacerecError):
             open_gallery(where)
+
+
+def test_no_folder_is_made_but_that_of_the_gallery_that_nobody_named(gallery, path, tmp_path, make, monkeypatch):
+    pytest.importorskip("cryptography")
+    gallery.enroll([make()])
+    backup(path, tmp_path / "backup")
+    where = tmp_path / "typo" / "gallery.db"
+    makers = (
+        open_gallery, make_encrypted, lambda to: move(path, to), lambda to: restore(tmp_path / "backup", to),
+    )  # fmt: skip
+    monkeypatch.setenv("FACEREC_GALLERY_KEY", base64.b64encode(bytes(32)).decode())
+    for number, make_at in enumerate(makers):
+        with pytest.raises(InvalidInput, match=rf"there is no folder {where.parent}: make it first"):
+            make_at(where)
+        assert not where.parent.exists()
+        monkeypatch.setattr(connect, "data_folder", lambda number=number: tmp_path / f"home {number}" / "facerec")
+        make_at(connect.data_folder() / "gallery.db")
+        assert connect.data_folder().stat().st_mode & 0o777 == 0o700
 
 
 def test_f20_a_damaged_page_is_said_and_nothing_is_written(gallery, path, make):
@@ -270,5 +293,6 @@ def test_every_refusal_to_open_is_ours(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "mkdir", no_space)
+    monkeypatch.setattr(connect, "data_folder", lambda: tmp_path / "new")
     with pytest.raises(FacerecError, match="No space left"):
         open_gallery(tmp_path / "new" / "gallery.db")

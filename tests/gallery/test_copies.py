@@ -72,7 +72,7 @@ def test_a_searcher_notices_that_the_gallery_was_restored(gallery, path, kept, m
 
 
 def test_a_gallery_is_restored_where_none_is(kept, tmp_path, make, holds):
-    restored = tmp_path / "new folder" / "gallery.db"
+    restored = tmp_path / "new.db"
     restore(kept, restored)
     assert restored.stat().st_mode & 0o777 == 0o600
     holds(open_gallery(restored, create=False), [make("Anna", 1), make("Ben", 2)])
@@ -310,6 +310,7 @@ def test_what_cannot_be_put_into_the_older_file_stays(gallery, path, tmp_path):
 def test_a_backup_that_was_looked_into_is_restored_and_leaves_no_journal(path, kept, make, tmp_path, holds):
     """It says by then that it has a log."""
     open_gallery(kept)
+    (tmp_path / "new").mkdir()
     for where in (path, tmp_path / "new" / "gallery.db"):
         restore(kept, where)
         assert [file.name for file in where.parent.glob("gallery.db*")] == ["gallery.db"]

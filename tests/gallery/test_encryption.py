@@ -287,9 +287,9 @@ def test_an_encrypted_gallery_is_backed_up_restored_and_downgraded_never(sealed,
     sealed.remove("Anna")
     key = key_file.read_text()
     key_file.write_text("")  # neither needs the key
-    restore(tmp_path / "b.db", tmp_path / "c" / "gallery.db")
+    restore(tmp_path / "b.db", tmp_path / "c.db")
     key_file.write_text(key)
-    assert same(open_gallery(tmp_path / "c" / "gallery.db"), [make("Anna", 1)])
+    assert same(open_gallery(tmp_path / "c.db"), [make("Anna", 1)])
     with pytest.raises(GalleryUnusable, match="not downgraded"):
         command.downgrade(config_for(path), "0003")
 
@@ -369,7 +369,7 @@ def test_where_a_gallery_cannot_be_read_it_may_have_been_encrypted(gallery, path
         content[:] = b"\0" * len(content)
     path.write_bytes(content)
     if damage == "a stranger's log":
-        put_a_strangers_log_beside(path, tmp_path / "other" / "gallery.db", make)
+        put_a_strangers_log_beside(path, tmp_path / "other.db", make)
     before = {file.name: file.read_bytes() for file in path.parent.glob("gallery.db*")}
     with pytest.raises(InvalidInput, match="nobody can tell"):
         restore(tmp_path / "plain", path)

@@ -91,6 +91,9 @@ def test_a_gallery_is_moved(facerec, tmp_path):
     moved = facerec("gallery", "move", tmp_path / "new.db", "--gallery", tmp_path / "old.db", "--json")
     (answer,) = moved.answers
     assert (moved.status, answer["subjects"], answer["templates"]) == (0, 1, 1) and "delete the old one" in moved.err
+    open_gallery(tmp_path / "old.db").save_setting("index", "server")
+    said = facerec("gallery", "move", tmp_path / "other.db", "--gallery", tmp_path / "old.db")
+    assert said.out.startswith("1 subject, 1 template; ") and "it is searched exactly now" in said.err
     again = facerec("gallery", "move", tmp_path / "new.db", "--gallery", tmp_path / "old.db")
     assert again.status == 2 and "holds a gallery already" in again.err
     assert facerec("gallery", "move", "postgresql://nobody@localhost:1/x", "--gallery", tmp_path / "old.db").status == 2

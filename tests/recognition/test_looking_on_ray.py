@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE
+from threading import Timer
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +29,7 @@ from facerec.recognition.looking import Recipe, Refused, Workers
 from facerec.recognition.looking_on_ray import RayWorkers, portrait, row
 from facerec.recognition.manifest import compared, manifest
 from facerec.recognition.picture import read_picture
-from facerec.recognition.ray_at_hand import _joined
+from facerec.recognition.ray_at_hand import Stops, _begun, _joined
 
 RECIPE = Recipe("mtcnn", "default", "only")
 
@@ -41,6 +45,43 @@ def test_a_ray_that_was_imported_too_early_to_be_private_is_not_begun(monkeypatc
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     with pytest.raises(InvalidInput, match="too early for it to be private"):
         RayWorkers(RECIPE, 1, "digest")
+
+
+REMAKES = """
+import pathlib, sys, time
+while True:
+    pathlib.Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    (pathlib.Path(sys.argv[1]) / "log").write_text("x")
+    print(flush=True)
+    time.sleep(0.01)
+"""
+
+
+def test_whatever_interrupts_its_beginning_nothing_runs_on_and_no_folder_is_left(monkeypatch):
+    """A process of Ray's that goes on makes its folder again."""
+    psutil = pytest.importorskip("psutil")
+    began = []
+
+    def init(*_, _temp_dir, **__):
+        began.append(subprocess.Popen([sys.executable, "-c", REMAKES, _temp_dir], stdout=PIPE))
+        began[0].stdout.readline()
+        assert stat.S_IMODE((Path(_temp_dir) / "log").stat().st_mode) == 0o600
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+    def shutdown():  # the second one comes while it ends
+        signal.raise_signal(signal.SIGINT)
+
+    private = SimpleNamespace(utils=SimpleNamespace(set_sigterm_handler=None))
+    ray = SimpleNamespace(
+        init=init, shutdown=shutdown, exceptions=SimpleNamespace(RayError=RuntimeError), _private=private
+    )
+    with pytest.raises(KeyboardInterrupt), Stops() as stops, _begun(ray, 1, stops):
+        pass
+    folder = Path(began[0].args[-1]).parent
+    with began[0]:
+        assert not (psutil.pid_exists(began[0].pid) or folder.exists())
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and "FACEREC_RAY_FOLDER" not in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +252,30 @@ def test_a_killed_command_is_gone_on_with_by_starting_it_again(ray, own_ray, tmp
     list(here.enroll_all(("Ada", path) for path in sorted((tmp_path / "people" / "Ada").iterdir())))
     made = compared(manifest(here.gallery, here.encoder), manifest(open_gallery(tmp_path / "there.db"), here.encoder))
     assert made.is_none and made.equal == 110
+
+
+@pytest.mark.parametrize("late", [0, 1.5])
+def test_a_command_that_is_told_to_end_tells_its_ray_and_leaves_no_folder(ray, photos, tmp_path, late):
+    """All of its processes are told, and twice, as `timeout` does it: while Ray begins, and a little later."""
+    places = tempfile.mkdtemp(prefix="f-", dir="/tmp")  # short enough for Ray's sockets
+    try:
+        with subprocess.Popen(
+            command(photos[0][1].parent.parent, tmp_path / "gallery.db"), stdout=PIPE, stderr=PIPE, text=True,
+            start_new_session=True, env=os.environ | {"TMPDIR": places},
+        ) as run:  # fmt: skip
+            while not os.listdir(places):
+                time.sleep(0.05)
+            time.sleep(late)
+            os.kill(run.pid, signal.SIGTERM)
+            os.killpg(run.pid, signal.SIGTERM)
+            killing = Timer(60, os.killpg, (run.pid, signal.SIGKILL))
+            killing.start()
+            _, said = run.communicate()
+            killing.cancel()
+        assert (run.returncode, said) == (130, "facerec: stopped; what was reported as stored is stored\n")
+        assert os.listdir(places) == []
+    finally:
+        shutil.rmtree(places)
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64])

@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar
 
 from facerec import runtime
 from facerec.errors import BadImage, FacerecError, InvalidInput, ManyFaces, NoFace
+from facerec.faces.encoder import PACKAGED
 from facerec.faces.pipeline import FacePipeline, Portraits
 from facerec.recognition.choice import at_place, choice_named
 from facerec.recognition.picture import Picture
@@ -156,11 +157,31 @@ def decoded(picture: Picture) -> Image | Refused:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a worker opens: by name, since what is open does not travel between processes."""
+    """What a worker opens: by name, since what is open does not travel between processes.
+
+    Paths become absolute: a worker may have another working directory.
+    """
 
     detector: str
     encoder: str | Path
     face: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detector", with_absolute_source(self.detector))
+        if str(self.encoder) not in PACKAGED:
+            object.__setattr__(self, "encoder", absolute(str(self.encoder)))
+
+
+def with_absolute_source(detector: str) -> str:
+    """A detector's NAME or NAME:SOURCE, its file or folder as an absolute path, with the digest that is behind it."""
+    name, colon, source = detector.partition(":")
+    place, *digest = source.partition("#sha256=")
+    return "".join((name, colon, absolute(place) if place else "", *digest))
+
+
+def absolute(place: str) -> str:
+    """The absolute path of what is there, anything else as it is."""
+    return str(Path(place).absolute()) if Path(place).exists() else place
 
 
 class Workers:

@@ -174,6 +174,18 @@ def is_running(pid):
     return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
+def test_workers_find_what_was_named_by_a_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "y.onnx").touch()
+    recipe = Recipe("yunet:y.onnx#sha256=ab", "mine", "only")
+    assert recipe == Recipe(f"yunet:{tmp_path}/y.onnx#sha256=ab", str(tmp_path / "mine"), "only")
+    (tmp_path / "default").mkdir()
+    assert Recipe("mtcnn", "default", "only").encoder == "default"
+    address = "yunet:https://a.example/y.onnx#sha256=ab"
+    assert (Recipe(address, "gone", "only").detector, Recipe(address, "gone", "only").encoder) == (address, "gone")
+
+
 def test_nobody_looks_with_no_worker():
     with pytest.raises(InvalidInput, match="at least 1 worker"):
         looker_for(pipeline(), RECIPE, 0, "cpu")

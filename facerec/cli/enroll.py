@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from facerec.cli import options
-from facerec.cli.answers import FOUND, NO_ANSWER, answering, note, say
+from facerec.cli.answers import FOUND, NO_ANSWER, answering, counted, note, say
 from facerec.cli.progress import bar
 
 if TYPE_CHECKING:
     from facerec.recognition import Enrollment, Recognizer
+    from facerec.recognition.enrollment import Sample
     from facerec.recognition.looking import Looker
 
 force = click.option(
@@ -48,11 +49,14 @@ def enroll(
 
     Exit status: 0 all enrolled, 2 some picture was refused.
     """
+    from facerec.recognition.enrollment import folder_samples
+
     if (len(subject_and_pictures) < 2) if folder is None else subject_and_pictures:
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
+    samples = folder_samples(folder) if folder is not None else []
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     if folder is not None:
-        return enroll_folder(recognizer, folder, force, as_json)
+        return enroll_folder(recognizer, samples, force, as_json)
     subject, *pictures = subject_and_pictures
     return report(recognizer.enroll(subject, pictures, force), as_json)
 
@@ -86,34 +90,35 @@ def precompute(
     that were refused are listed with the reason, and not looked at again.
     """
     from facerec import runtime
+    from facerec.recognition.enrollment import folder_samples
     from facerec.recognition.looking import Recipe, looker_for
+    from facerec.recognition.manifest import require_target, write_manifest
 
     if manifest and manifest.is_dir():
         raise click.UsageError(f"--manifest: {manifest} is a folder: name a file")
     if engine == "ray" and device == "cuda":
         raise click.UsageError("--engine ray looks at pictures on processors: leave --device out")
+    samples = folder_samples(folder)
+    if manifest:
+        require_target(manifest)
     runtime.use(device=device)
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)
     looker = looker_for(recognizer.pipeline, recipe, workers, device, engine)
     try:
-        status = enroll_folder(recognizer, folder, force, as_json, looker)
+        status = enroll_folder(recognizer, samples, force, as_json, looker)
     finally:
         looker.close()
     if manifest:
-        from facerec.recognition.manifest import write_manifest
-
-        write_manifest(recognizer.gallery, recognizer.encoder, manifest)
+        count = write_manifest(recognizer.gallery, recognizer.encoder, manifest)
+        note(f"{manifest} names {counted(count, 'template')}")
     return status
 
 
 def enroll_folder(
-    recognizer: Recognizer, folder: Path, force: bool, as_json: bool, looker: Looker | None = None
+    recognizer: Recognizer, samples: Sequence[Sample], force: bool, as_json: bool, looker: Looker | None = None
 ) -> int:
-    """Enroll a folder with a progress bar."""
-    from facerec.recognition.enrollment import folder_samples
-
-    samples = folder_samples(folder)
+    """Enroll what a folder holds, with a progress bar."""
     enrolling = recognizer.enroll_all(samples, force=force, looker=looker)
     return report(bar(enrolling, len(samples), "enrolling"), as_json)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from facerec.digest import sha256
 from facerec.errors import InvalidInput
-from facerec.replacing import replacing
+from facerec.replacing import part_of, replacing
 
 if TYPE_CHECKING:
     from facerec.gallery.store import Gallery
@@ -64,13 +64,30 @@ def lines(found: Manifest) -> Iterator[str]:
         yield json.dumps({"image": image, "box": box, "embedding": embedding, "encoder": encoder})
 
 
-def write_manifest(gallery: Gallery, encoder: str, target: Path) -> int:
-    """Write a manifest, whole or not at all; how many templates it names. Raises InvalidInput for a folder."""
-    if target.is_dir():
+def require_target(target: Path) -> None:
+    """Raise InvalidInput unless a manifest can be written there, which is tried; no folder is made."""
+    from facerec.gallery.connect import require_folder
+
+    path = target.absolute()
+    if path.is_dir():
         raise InvalidInput(f"{target} is a folder: name a file for the manifest")
+    require_folder(path, "manifest")
+    try:
+        part_of(path).touch()
+        part_of(path).unlink()
+    except OSError as error:
+        raise InvalidInput(f"{target} cannot be written: {error.strerror}") from error
+
+
+def write_manifest(gallery: Gallery, encoder: str, target: Path) -> int:
+    """Write a manifest, whole or not at all; how many templates it names. Raises as `require_target` does."""
+    require_target(target)
     found = manifest(gallery, encoder)
-    with replacing(target.absolute()) as fresh:
-        fresh.write_text("".join(f"{line}\n" for line in lines(found)), encoding="ascii")
+    try:
+        with replacing(target.absolute()) as fresh:
+            fresh.write_text("".join(f"{line}\n" for line in lines(found)), encoding="ascii")
+    except OSError as error:
+        raise InvalidInput(f"{target} cannot be written: {error.strerror}") from error
     return found.total()
 
 

@@ -56,6 +56,23 @@ def test_a_folder_is_precomputed_once(facerec, photos: Photos, tmp_path: Path) -
     assert facerec("enroll", "--from", people).out.endswith("0 enrolled, 2 already enrolled, 1 refused\n")
 
 
+def test_what_is_mistyped_makes_no_gallery_and_no_folder_and_is_said_before_any_picture_is_looked_at(
+    facerec, photos: Photos, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    (people / "Eileen").mkdir(parents=True)
+    shutil.copy(photos.portrait, people / "Eileen")
+    for words in (("precompute", tmp_path / "peopel"), ("enroll", "--from", tmp_path / "peopel")):
+        assert "is no folder" in facerec(*words).err
+    for target, why in ((tmp_path / "nodir" / "x.jsonl", "there is no folder"), ("/proc/x.jsonl", "cannot be written")):
+        ran = facerec("precompute", people, "--manifest", target)
+        assert ran.status == 2 and ran.out == "" and why in ran.err
+    assert not (tmp_path / "gallery.db").exists() and not (tmp_path / "nodir").exists()
+    ran = facerec("precompute", people, "--manifest", tmp_path / "x.jsonl")
+    assert ran.status == 0 and ran.err == f"facerec: {tmp_path / 'x.jsonl'} names 1 template\n"
+    assert "cannot be written" in facerec("gallery", "manifest", "/proc/x.jsonl").err
+
+
 def test_a_gallery_is_listed_shown_renamed_and_emptied(facerec, photos: Photos) -> None:
     facerec("enroll", "Eileen", photos.portrait)
     assert facerec("gallery", "list").out.startswith("Eileen  1 face, since ")

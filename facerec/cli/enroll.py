@@ -49,11 +49,9 @@ def enroll(
 
     Exit status: 0 all enrolled, 2 some picture was refused.
     """
-    from facerec.recognition.enrollment import folder_samples
-
     if (len(subject_and_pictures) < 2) if folder is None else subject_and_pictures:
         raise click.UsageError("give NAME and at least one PHOTO, or --from DIR")
-    samples = folder_samples(folder) if folder is not None else []
+    samples = samples_of(folder) if folder is not None else []
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     if folder is not None:
         return enroll_folder(recognizer, samples, force, as_json)
@@ -90,7 +88,6 @@ def precompute(
     that were refused are listed with the reason, and not looked at again.
     """
     from facerec import runtime
-    from facerec.recognition.enrollment import folder_samples
     from facerec.recognition.looking import Recipe, looker_for
     from facerec.recognition.manifest import require_target, write_manifest
 
@@ -98,7 +95,7 @@ def precompute(
         raise click.UsageError(f"--manifest: {manifest} is a folder: name a file")
     if engine == "ray" and device == "cuda":
         raise click.UsageError("--engine ray looks at pictures on processors: leave --device out")
-    samples = folder_samples(folder)
+    samples = samples_of(folder)
     if manifest:
         require_target(manifest)
     runtime.use(device=device)
@@ -113,6 +110,17 @@ def precompute(
         count = write_manifest(recognizer.gallery, recognizer.encoder, manifest)
         note(f"{manifest} names {counted(count, 'template')}")
     return status
+
+
+def samples_of(folder: Path) -> list[Sample]:
+    """What is enrolled of a folder; what is not is said."""
+    from facerec.recognition.enrollment import folder_samples
+    from facerec.recognition.passed_over import passed_over
+
+    samples = folder_samples(folder)
+    if left := passed_over(folder, {subject for subject, _ in samples}):
+        note(f"of {folder} is passed over: {', '.join(f'{what} ({count})' for what, count in left)}")
+    return samples
 
 
 def enroll_folder(

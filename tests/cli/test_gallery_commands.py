@@ -73,6 +73,25 @@ def test_what_is_mistyped_makes_no_gallery_and_no_folder_and_is_said_before_any_
     assert "cannot be written" in facerec("gallery", "manifest", "/proc/x.jsonl").err
 
 
+def test_what_of_a_folder_is_passed_over_is_said(facerec, photos: Photos, tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    for name in ("Eileen", "Empty", "Nested/deeper", ".hidden"):
+        (people / name).mkdir(parents=True)
+    shutil.copy(photos.portrait, people / "Eileen")
+    clean = facerec("enroll", "--from", people, "--json", "--gallery", tmp_path / "clean.db")
+    assert clean.err == f"facerec: of {people} is passed over: folders without a picture (2)\n"
+    for target in (people / "1.jpg", people / "2.jpg", people / ".3.jpg"):
+        shutil.copy(photos.take, target)
+    (people / "Nested" / "link").symlink_to(people / "Eileen")
+    (people / "Linked").symlink_to(people / "Eileen")
+    ran = facerec("precompute", people)
+    assert ran.out == "1 enrolled, 0 already enrolled, 0 refused\n"
+    assert ran.err == (
+        f"facerec: of {people} is passed over: pictures of no subject, directly in it (2), linked folders (2), "
+        "folders without a picture (2)\n"
+    )
+
+
 def test_a_gallery_is_listed_shown_renamed_and_emptied(facerec, photos: Photos) -> None:
     facerec("enroll", "Eileen", photos.portrait)
     assert facerec("gallery", "list").out.startswith("Eileen  1 face, since ")

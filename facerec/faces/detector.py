@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from facerec.digest import read_verified
+from facerec.digest import read_verified, sha256
 from facerec.errors import InvalidInput
 from facerec.faces.mtcnn import Mtcnn
-from facerec.faces.single_shot import open_single_shot
+from facerec.faces.single_shot import CARD, open_single_shot
 from facerec.faces.yunet import YuNet
 from facerec.records import Faces, Image
 from facerec.runtime import open_graph
@@ -55,6 +55,19 @@ def create_detector(spec: str = "mtcnn") -> Detector:
     if name not in DETECTORS:
         raise InvalidInput(f"no detector {name!r}; known: {', '.join(sorted(DETECTORS))}")
     return DETECTORS[name](source)
+
+
+def detector_identity(spec: str) -> str:
+    """What the detector's answers depend on, of at most 80 characters: the digest of its weights in place of a source.
+
+    A file whose content changed is another detector, and one that was moved is not.
+    """
+    name, _, source = spec.partition(":")
+    place, _, digest = source.partition("#sha256=")
+    if not digest and source:
+        file = Path(place) / CARD if Path(place).is_dir() else Path(place)  # a card names its graphs by their digests
+        digest = sha256(file.read_bytes() if file.is_file() else source.encode())
+    return f"{name}:{digest.lower()}"[:80] if digest else spec
 
 
 def _weights(source: str) -> bytes | Path:

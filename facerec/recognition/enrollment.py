@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from facerec import images
+from facerec.digest import sha256
 from facerec.errors import (
     BadImage,
     Conflict,
@@ -80,7 +81,7 @@ class Enroller:
         admission: Admission | None = None, look_again: Collection[str] = (),
     ):  # fmt: skip
         self._gallery, self._looker, self._gate, self._admission = gallery, looker, gate, admission
-        self._encoder, self._rules = encoder, f"{gate or 'no gate'} {rules}"[:200]
+        self._encoder, self._rules = encoder, stored_rules(f"{gate or 'no gate'} {rules}")
         self._known: dict[str, set[str]] = {}
         earlier = gallery.refused_images(self._rules).items()
         self._refused = {picture: reason for picture, reason in earlier if reason not in look_again}
@@ -177,6 +178,11 @@ class Enroller:
         if refusals:
             self._gallery.remember_refusals(refusals)
         self._refused |= {(clean_name(one.subject), one.picture.digest): why.code for one, why in lasting}
+
+
+def stored_rules(rules: str) -> str:
+    """What a refusal depends on, as the gallery has room for it: what is longer by its digest, never cut."""
+    return rules if len(rules) <= 200 else f"sha256 {sha256(rules.encode())}"
 
 
 def name_or_none(subject: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from facerec.errors import InvalidInput
 from facerec.faces.align import align
-from facerec.faces.detector import create_detector
+from facerec.faces.detector import create_detector, detector_identity
 from facerec.faces.encoder import open_encoder
 from facerec.faces.gate import Gate
 from facerec.faces.pipeline import FacePipeline, Portraits
@@ -190,7 +190,7 @@ class Recognizer:
         gate = None if force else Gate()
         admission = None if force else Admission(self.gallery, self.encoder, self.points)
         looker = looker or Here(self.pipeline, self.face)
-        rules = f"{self.face} {self.detector} {self.encoder[:16]}"
+        rules = f"{self.face} {detector_identity(self.detector)} {self.encoder[:16]}"
         enroller = Enroller(self.gallery, looker, self.encoder, rules, gate, admission, look_again)
         return enroller.run(samples, batch or looker.batch)
 

@@ -8,7 +8,7 @@ import pytest
 from facerec.digest import sha256
 from facerec.errors import DamagedFile, InvalidInput, MissingPart
 from facerec.faces import detector
-from facerec.faces.detector import DETECTORS, create_detector
+from facerec.faces.detector import DETECTORS, create_detector, detector_identity
 from facerec.faces.mtcnn import Mtcnn
 from facerec.faces.yunet import YuNet
 from facerec.records import Faces
@@ -80,3 +80,19 @@ def test_a_graph_of_something_else_is_refused(tmp_path):
     (tmp_path / "rnet.onnx").write_bytes(mtcnn_graphs()["rnet"])
     with pytest.raises(InvalidInput, match="not YuNet's: it lacks bbox_16"):
         detector.create_detector(f"yunet:{tmp_path / 'rnet.onnx'}")
+
+
+def test_a_detector_is_known_by_its_weights_and_not_by_their_place(tmp_path):
+    """Two files in one deep folder are two, another content is another, and a file that was moved is the same."""
+    deep = tmp_path / ("d" * 150) / ("e" * 150)
+    deep.mkdir(parents=True)
+    for name, content in (("a.onnx", b"1"), ("b.onnx", b"2"), ("moved.onnx", b"1")):
+        (deep / name).write_bytes(content)
+    first, second, moved = (detector_identity(f"yunet:{deep / name}.onnx") for name in ("a", "b", "moved"))
+    assert first == moved != second and len(first) < 80
+    assert detector_identity(f"yunet:{deep}/a.onnx#sha256={sha256(b'1').upper()}") == first
+    (deep / "a.onnx").write_bytes(b"3")
+    assert detector_identity(f"yunet:{deep}/a.onnx") not in (first, second)
+    (deep / "card.json").write_bytes(b"1")
+    assert detector_identity(f"facerec:{deep}") == f"facerec:{sha256(b'1')}"
+    assert [detector_identity(name) for name in ("mtcnn", "facerec", "custom")] == ["mtcnn", "facerec", "custom"]

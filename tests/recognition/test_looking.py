@@ -19,6 +19,7 @@ from facerec import images
 from facerec.errors import FacerecError, InvalidInput
 from facerec.gallery import open_gallery
 from facerec.recognition import Recognizer, looking
+from facerec.recognition.enrollment import stored_rules
 from facerec.recognition.looking import DecodingWorkers, Here, Recipe, Refused, Workers, looker_for
 from facerec.recognition.manifest import compared, manifest, read_manifest, write_manifest
 from facerec.recognition.picture import read_picture
@@ -139,6 +140,7 @@ def test_a_worker_that_is_killed_is_said(photos):
 
 WAITING = """
 import multiprocessing, os, signal, time
+from facerec.recognition.enrollment import stored_rules
 from facerec.recognition.looking import DecodingWorkers, Here
 from facerec.recognition.picture import read_picture
 from tests.fakes import ANNA, picture, pipeline
@@ -184,6 +186,12 @@ def test_workers_find_what_was_named_by_a_relative_path(tmp_path, monkeypatch):
     assert Recipe("mtcnn", "default", "only").encoder == "default"
     address = "yunet:https://a.example/y.onnx#sha256=ab"
     assert (Recipe(address, "gone", "only").detector, Recipe(address, "gone", "only").encoder) == (address, "gone")
+
+
+def test_rules_that_differ_behind_a_long_beginning_share_no_refusals():
+    same = "only " + "d" * 300
+    assert stored_rules(same + "a") != stored_rules(same + "b") and len(stored_rules(same)) <= 200
+    assert stored_rules("only mtcnn") == "only mtcnn"
 
 
 def test_nobody_looks_with_no_worker():

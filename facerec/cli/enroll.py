@@ -88,7 +88,7 @@ def precompute(
     that were refused are listed with the reason, and not looked at again.
     """
     from facerec import runtime
-    from facerec.recognition.looking import Recipe, looker_for
+    from facerec.recognition.looking import Recipe, looker_for, useful
     from facerec.recognition.manifest import require_target, write_manifest
 
     if manifest and manifest.is_dir():
@@ -101,7 +101,7 @@ def precompute(
     runtime.use(device=device)
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)
-    looker = looker_for(recognizer.pipeline, recipe, workers, device, engine)
+    looker = looker_for(recognizer.pipeline, recipe, useful(workers, len(samples)), device, engine)
     try:
         status = enroll_folder(recognizer, samples, force, as_json, looker)
     finally:
@@ -139,7 +139,11 @@ def report(enrollments: Iterable[Enrollment], as_json: bool) -> int:
         if as_json:
             say(True, "", asdict(one))
         elif one.is_refused:
-            note(f"{one.source}: {one.outcome}: {one.reason}")
+            note(
+                f"{one.outcome}: {one.reason}"
+                if one.source in one.reason
+                else f"{one.source}: {one.outcome}: {one.reason}"
+            )
     if not as_json:
         sums = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
         say(False, sums, {})

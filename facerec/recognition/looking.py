@@ -251,6 +251,15 @@ def looker_for(
     return DecodingWorkers(here, workers) if device == "cuda" else Workers(recipe, workers)
 
 
+def useful(workers: int, pictures: int) -> int:
+    """Workers, but no more than there are batches: others would begin, which takes a second of each, for nothing.
+
+    >>> useful(8, 40), useful(8, 0), useful(2, 1000)
+    (2, 1, 2)
+    """
+    return min(workers, max(-(-pictures // BATCH), 1))
+
+
 def pool(count: int, recipe: Recipe | None) -> ProcessPoolExecutor:
     """Fresh processes: one that is forked from a process with an open graph may wait for its threads for ever."""
     return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start, (recipe,))

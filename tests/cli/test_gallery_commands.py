@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facerec import images
+from facerec.recognition import looking
 from tests.cli.conftest import Photos
 
 
@@ -50,10 +51,17 @@ def test_a_folder_is_precomputed_once(facerec, photos: Photos, tmp_path: Path) -
         shutil.copy(photo, people / name)
     first = facerec("precompute", people)
     assert first.status == 2 and first.out.endswith("2 enrolled, 0 already enrolled, 1 refused\n")
-    assert "cat.jpg: no_face" in first.err
+    assert first.err == f"facerec: no_face: no face found in {people / 'Cat' / 'cat.jpg'}\n"
     again = facerec("precompute", people, "--json")
     assert sorted(answer["outcome"] for answer in again.answers) == ["already_enrolled", "already_enrolled", "no_face"]
     assert facerec("enroll", "--from", people).out.endswith("0 enrolled, 2 already enrolled, 1 refused\n")
+
+
+def test_no_more_workers_begin_than_there_are_batches(facerec, photos: Photos, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "people" / "Eileen").mkdir(parents=True)
+    shutil.copy(photos.portrait, tmp_path / "people" / "Eileen")
+    monkeypatch.setattr(looking, "pool", lambda *_: pytest.fail("one picture needs no process"))
+    assert facerec("precompute", tmp_path / "people", "--workers", 8).status == 0
 
 
 def test_what_is_mistyped_makes_no_gallery_and_no_folder_and_is_said_before_any_picture_is_looked_at(

@@ -190,7 +190,8 @@ def _begun(ray: Any, processors: int, stops: Stops) -> Iterator[None]:
 def _no_handler_of_its_own(ray: Any) -> Iterator[None]:
     """Ray would take SIGTERM for itself, and lose it where it comes while Ray begins."""
     utils = ray._private.utils
-    kept, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    kept = getattr(utils, "set_sigterm_handler", None)  # Ray's own affair: another version may do it otherwise
+    utils.set_sigterm_handler = lambda handler: None
     try:
         yield
     finally:

@@ -285,7 +285,7 @@ def speed_page(rows: Figures) -> list[str]:
         "## Seconds a step, and peak memory",
         "",
         f"One thread, the portrait as coffee; the least of {ROUNDS} interleaved rounds of {SPEED_STEPS - 1} steps,",
-        "since the machine had other work, and beside its ratio the medians'. Bare: forward and backward through",
+        "on an idle machine, and beside its ratio the medians'. Bare: forward and backward through",
         "the same layers of the same network to the picture's gradient, in torch. Memory: the peak of a process of its",
         "own, torch included. A ratio of 1.15 or less was wanted.",
         "",
@@ -301,7 +301,7 @@ def speed_page(rows: Figures) -> list[str]:
     return [
         *lines,
         "",
-        "random has the shape of packaged: where they differ, it is the machine's other work. SqueezeNet's own layers",
+        "random has the shape of packaged: where they differ, it is noise. SqueezeNet's own layers",
         "are so cheap that the Gram matrices of its 128 and 256 maps show beside them, most of all in small pictures.",
         "On a GPU: not measured, there was none.",
     ]

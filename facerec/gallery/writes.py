@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -125,11 +125,17 @@ def remove_subject(write: Write, name: str, action: str = "remove") -> tuple[int
 
 
 def rename_subject(write: Write, old: str, new: str) -> None:
-    """Raises NotEnrolled, and InvalidInput when `new` is taken: two subjects are never merged by the way."""
+    """Raises NotEnrolled, and InvalidInput when `new` is taken: two subjects are never merged by the way.
+
+    Of a picture that was refused under both names, what was remembered of `old` stays.
+    """
     subject_id = subject_id_of(write.connection, old)
     if write.connection.execute(SUBJECT_ID, {"name": new}).first():
         raise InvalidInput(f"{new} is enrolled already: remove one of the two, or choose another name")
     write.connection.execute(update(SubjectRow).where(SubjectRow.id == subject_id).values(name=new))
+    pictures = select(RefusalRow.image_sha256, RefusalRow.pipeline).where(RefusalRow.subject == old)
+    known = tuple_(RefusalRow.image_sha256, RefusalRow.pipeline).in_(pictures)
+    write.connection.execute(delete(RefusalRow).where(RefusalRow.subject == new, known))
     write.connection.execute(update(RefusalRow).where(RefusalRow.subject == old).values(subject=new))
     write.record("rename", subject_id)
 

@@ -275,6 +275,19 @@ def test_refusals_are_remembered_per_pipeline(gallery):
     assert gallery.refused_images("yunet") == {}
 
 
+def test_a_picture_that_was_refused_under_both_names_is_no_obstacle_to_renaming(gallery, make):
+    gallery.enroll([make("Anna", 1)])
+    both, hers, other_pipeline = (("0" * 64, "mtcnn"), ("1" * 64, "mtcnn"), ("0" * 64, "yunet"))
+    remembered = (
+        ("Anna", *both, "bad_image"), ("Anne", *both, "no_face"), ("Anne", *hers, "no_face"),
+        ("Anne", *other_pipeline, "no_face"),
+    )  # fmt: skip
+    gallery.remember_refusals([Refusal(name, "a.jpg", image, why, by) for name, image, by, why in remembered])
+    gallery.rename("Anna", "Anne")
+    assert gallery.refused_images("mtcnn") == {("Anne", "0" * 64): "bad_image", ("Anne", "1" * 64): "no_face"}
+    assert gallery.refused_images("yunet") == {("Anne", "0" * 64): "no_face"}
+
+
 def test_a_removed_subject_takes_its_refusals_along(gallery, make):
     gallery.enroll([make("Anna", 1)])
     gallery.remember_refusals([Refusal(name, "a.jpg", "0" * 64, "no_face", "mtcnn") for name in ("Anna", "Ben")])

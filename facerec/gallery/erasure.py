@@ -90,8 +90,14 @@ def write_list(gallery: Path, digests: set[str]) -> None:
     with replacing(path) as fresh:
         fresh.touch(0o600)
         fresh.write_text("".join(f"{digest}\n" for digest in sorted(known | digests)), "ascii")
-        if (
-            hasattr(os, "geteuid") and os.geteuid() == 0
-        ):  # the gallery's owner must read it; SQLite does so with its log
-            owner = gallery.stat()
-            os.chown(fresh, owner.st_uid, owner.st_gid)
+        _give(fresh, gallery.stat())
+
+
+def _give(fresh: Path, owner: os.stat_result) -> None:
+    """To the gallery's owner, who must be able to read it, as SQLite does with its log; what cannot be is said."""
+    if not hasattr(os, "geteuid") or os.geteuid() == owner.st_uid:
+        return
+    try:
+        os.chown(fresh, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        log.warning("the list of erasures cannot be given to the gallery's owner: %s", error.strerror)

@@ -18,6 +18,7 @@ import pytest
 from facerec.errors import DamagedFile, GalleryUnusable
 from facerec.gallery import open_gallery, reads, snapshot
 from facerec.gallery.connect import engine_at
+from facerec.gallery.erasure import read_list
 from facerec.gallery.kept_index import KeptIndex, digests_of, read_kept
 from facerec.gallery.refresh import refreshed
 from facerec.gallery.results import State, StoredEmbeddings
@@ -566,14 +567,32 @@ def test_another_user_removes_the_snapshot_of_whoever_leaves(gallery, kept, monk
     assert not kept.exists()
 
 
+@pytest.mark.usefixtures("as_another_user")
 def test_the_list_of_erasures_belongs_to_the_gallerys_owner(gallery, path, five, monkeypatch):
     """Root forgets somebody, and the owner must be able to read it."""
     gallery.enroll(five)
     given: list[tuple[str, int, int]] = []
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda file, *owner: given.append((Path(file).name, *owner)))
     gallery.forget("Anna")
     assert given == [(".gallery.db.erased.part", path.stat().st_uid, path.stat().st_gid)]
+
+
+def refused(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize(("other", "said"), [(0, 0), (1, 1)])
+def test_who_is_to_be_forgotten_is_where_no_file_can_be_given_away(
+    gallery, path, five, monkeypatch, caplog, other, said
+):
+    """Nor is it tried for the owner of both."""
+    gallery.enroll(five)
+    owner = path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + other)
+    monkeypatch.setattr(os, "chown", refused)
+    gallery.forget("Anna")
+    assert len(read_list(path)) == 1 and "Anna" not in {one.name for one in gallery.subjects()}
+    assert caplog.text.count("cannot be given to the gallery's owner: Operation not permitted") == said
 
 
 def test_refreshing_equals_reading_again_after_any_history(gallery, path, make, encoder, other_encoder):

@@ -46,7 +46,11 @@ class Layered:
     @property
     def is_worn(self) -> bool:
         """Have so many left or come that everything is to be built anew?"""
-        return bool(self.is_dead.sum() + len(self.came) > max(AND_AT_LEAST, COMPACTED_AT * len(self.ids)))
+        return self._dead + len(self.came) > max(AND_AT_LEAST, COMPACTED_AT * len(self.ids))
+
+    @property
+    def _dead(self) -> int:
+        return int(np.count_nonzero(self.is_dead))
 
     def after(self, gone: Int64, ids: Int64, rows: Float32) -> Layered:
         """Without the rows of the ids in `gone`, and then with ids (M,) and rows (M, 128), which are not there.
@@ -70,7 +74,7 @@ class Layered:
         return is_same, places
 
     def __len__(self) -> int:
-        return len(self.ids) - int(self.is_dead.sum()) + len(self.fresh)
+        return len(self.ids) - self._dead + len(self.fresh)
 
     def search(self, probes: Float32, k: int) -> Candidates:
         """(Q, 128) -> (Q, min(k, N)), best first; ties go to the lower id."""
@@ -84,7 +88,7 @@ class Layered:
 
     def _living(self, probes: Float32, k: int) -> Candidates:
         """The k best of the base who are still there: more are asked for until there are so many."""
-        k = min(k, len(self.ids) - int(self.is_dead.sum()))
+        k = min(k, len(self.ids) - self._dead)
         asked = k
         while True:
             found = self.base.search(probes, max(1, asked))

@@ -20,9 +20,6 @@ from facerec.gallery.layered import Build, Layered
 from facerec.gallery.results import Changes, State, StoredEmbeddings
 from facerec.records import Float32, Int64
 
-LOOKS = 3
-"""How often a search looks whether the gallery has moved while it took in the last change."""
-
 Combine = Callable[[StoredEmbeddings], StoredEmbeddings]
 """Templates as they are stored -> rows to search, one per subject at least, with the same names."""
 
@@ -119,13 +116,13 @@ class Searcher:
         """What a search that begins now would search: the gallery as it is, or was since this was called.
 
         Where so much has changed that the index is to be built anew, one thread builds it while the others go on with
-        what they have; somebody may be removed meanwhile, so it looks again afterwards.
+        what they have.
         """
         try:
             current = self._followed()
             if current.index.is_worn and self._building.acquire(blocking=False):
                 try:
-                    self._current = self._built(self._source.load(self._encoder))
+                    self._build_anew(current)
                 finally:
                     self._building.release()
                 current = self._followed()
@@ -135,23 +132,36 @@ class Searcher:
 
     def _followed(self) -> Searchable:
         current = self._current
-        for _ in range(LOOKS):
-            if current is not None and current.state == self._source.state():
-                return current
-            with self._lock:
-                if self._current is current:
-                    self._current = self._next(current)
-                current = self._current
-        assert current is not None
-        return current
+        if current is not None and current.state == self._source.state():
+            return current
+        with self._lock:
+            if self._current is None or self._current.state != self._source.state():
+                self._current = self._next(self._current)
+            return self._current
+
+    def _build_anew(self, worn: Searchable) -> None:
+        """Others change what is current meanwhile, so what is built is brought up to date before it takes its place."""
+        if self._current is not None and self._current.index.base is not worn.index.base:
+            return
+        built = self._built(self._source.load(self._encoder))
+        with self._lock:
+            self._current = self._caught_up(built)
 
     def _next(self, current: Searchable | None) -> Searchable:
-        if current is None:
-            return self._built(self._source.load(self._encoder))
-        changes = self._source.changes(self._encoder, current.state)
-        if changes.touched is None:
-            return self._built(changes.templates)
-        return self._changed(current, changes) or self._built(self._source.load(self._encoder))
+        if current is not None:
+            changes = self._source.changes(self._encoder, current.state)
+            if changes.touched is None:
+                return self._caught_up(self._built(changes.templates))
+            if changed := self._changed(current, changes):
+                return changed
+        return self._caught_up(self._built(self._source.load(self._encoder)))
+
+    def _caught_up(self, built: Searchable) -> Searchable:
+        """With what has changed while it was built, which may have taken minutes: somebody may have been removed."""
+        if built.state == self._source.state():
+            return built
+        changes = self._source.changes(self._encoder, built.state)
+        return built if changes.touched is None else self._changed(built, changes) or built
 
     def _built(self, stored: StoredEmbeddings) -> Searchable:
         searched = self._combine(stored)

@@ -262,3 +262,36 @@ def test_others_search_while_one_thread_builds_anew_and_it_looks_again_afterward
     go_on.set()
     builder.join()
     assert "new 22" not in dict(found) and len(found) == 13 and built == [10, 14]
+
+
+def test_a_change_under_way_and_a_build_do_not_undo_each_other(gallery, make, encoder, monkeypatch):
+    """A thread takes in a change while another builds: what was built stays, and who was removed stays away."""
+    monkeypatch.setattr(layered, "AND_AT_LEAST", 3)
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Slow(Counting):
+        def changes(self, encoder, past):
+            found = super().changes(encoder, past)
+            if threading.current_thread().name == "slow":
+                reading.set()
+                assert go_on.wait(20)
+            return found
+
+    gallery.enroll([make(f"subject {number}", number) for number in range(10)])
+    searcher = Searcher(Slow(gallery), encoder)
+    first = searcher.current().index.base
+    gallery.enroll([make("new 20", 20), make("new 21", 21)])
+    searcher.current()
+    gallery.enroll([make("new 22", 22), make("new 23", 23)])
+    slow = threading.Thread(target=searcher._followed, name="slow")
+    slow.start()
+    assert reading.wait(20)
+    builder = threading.Thread(target=searcher._build_anew, args=(searcher._current,))
+    builder.start()
+    gallery.remove("subject 3")
+    builder.join(0.5)
+    go_on.set()
+    slow.join()
+    builder.join()
+    assert "subject 3" not in searcher._current.names.values()
+    assert searcher.current().index.base is not first and not searcher.current().index.is_worn

@@ -16,6 +16,9 @@ from facerec.errors import GalleryUnusable
 from facerec.gallery.connect import BUSY_SECONDS, connect_file
 from facerec.gallery.foreign_log import require_own_log
 
+A_MOMENT = 1.0
+"""Seconds that who is only passing by needs no longer than."""
+
 ENDS = ("-wal", "-journal", "-shm")
 """Of the names of what SQLite keeps beside a file."""
 
@@ -23,12 +26,12 @@ ENDS = ("-wal", "-journal", "-shm")
 def take_alone(target: sqlite3.Connection) -> None:
     """Wait until nobody else has the file open, keep it so, and leave the mode with a log."""
     target.execute("PRAGMA locking_mode = EXCLUSIVE")
-    _begin_alone(target)
+    _begin_alone(target, BUSY_SECONDS)
     target.execute("COMMIT")
 
 
-def _begin_alone(target: sqlite3.Connection) -> None:
-    deadline = time.monotonic() + BUSY_SECONDS
+def _begin_alone(target: sqlite3.Connection, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while True:
         try:
             target.execute("PRAGMA journal_mode = DELETE")
@@ -41,10 +44,11 @@ def _begin_alone(target: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def nothing_beside(path: Path) -> Iterator[None]:
+def nothing_beside(path: Path, patience: float | None = None) -> Iterator[None]:
     """A block within which another file may take this name: what lay beside is in the file, and nobody has it open.
 
-    Raises GalleryUnusable, and nothing is lost, where that cannot be had.
+    Raises GalleryUnusable, and nothing is lost, where that cannot be had within `patience` seconds: BUSY_SECONDS
+    unless said.
     """
     if not (found := _beside(path)):
         yield
@@ -55,7 +59,7 @@ def nothing_beside(path: Path) -> Iterator[None]:
     try:
         with closing(connect_file(path)) as connection:
             connection.execute("PRAGMA busy_timeout = 0")
-            _begin_alone(connection)
+            _begin_alone(connection, BUSY_SECONDS if patience is None else patience)
             if path.with_name(f"{path.name}-wal").exists():
                 raise GalleryUnusable(
                     f"{path}-wal cannot be put into {path.name}: move both away, or name another file"

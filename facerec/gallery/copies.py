@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.failpoint import failpoint
 from facerec.gallery import erasure, integrity
-from facerec.gallery.alone import nothing_beside, take_alone
+from facerec.gallery.alone import A_MOMENT, nothing_beside, take_alone
 from facerec.gallery.beside import Beside
 from facerec.gallery.connect import (
     TELLING_NOTHING,
@@ -76,7 +76,7 @@ def backup(where: str | Path, target: Path, progress: Progress = silent) -> Copi
     target = target_path(target, place, "backup")
     prepare(place, create=False)
     try:
-        with nothing_beside(target):
+        with nothing_beside(target, A_MOMENT):
             pass  # refused before anything is copied, where it is refused
         with ExitStack() as until_replaced, replacing(target) as fresh, explained(place):
             fresh.unlink(missing_ok=True)

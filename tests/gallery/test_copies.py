@@ -17,7 +17,7 @@ from facerec.errors import GalleryUnusable, InvalidInput
 from facerec.gallery import copies, open_gallery
 from facerec.gallery.alone import take_alone
 from facerec.gallery.codec import to_bytes
-from facerec.gallery.connect import connect_file, create_file, is_kept_beside
+from facerec.gallery.connect import BUSY_SECONDS, connect_file, create_file, is_kept_beside
 from facerec.gallery.copies import backup, restore
 from facerec.gallery.erasure import list_beside
 from facerec.gallery.moving import move
@@ -252,18 +252,41 @@ def test_a_journal_beside_an_older_backup_does_not_undo_the_new_one(gallery, pat
     holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
 
 
-def test_a_backup_that_another_process_has_open_is_not_replaced(gallery, path, kept, make, child, holds, monkeypatch):
-    monkeypatch.setattr("facerec.gallery.alone.BUSY_SECONDS", 0.1)
+def test_a_backup_that_another_process_has_open_is_not_replaced(gallery, path, kept, make, child, holds):
     gallery.enroll([make("Carl", 3)])
     open_gallery(kept)
     with closing(connect_file(kept)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM meta").fetchall()
+        began = time.monotonic()
         ended, said = child(lambda: backup(path, kept))
     assert ended == 1 and "another process has it open" in said
+    assert time.monotonic() - began < BUSY_SECONDS / 4  # nothing was copied, and nobody waits in silence
     holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2)])
     backup(path, kept)
     holds(open_gallery(kept), [make("Anna", 1), make("Ben", 2), make("Carl", 3)])
+
+
+def test_whoever_opens_a_backup_while_the_next_is_made_is_waited_for(gallery, path, kept, child, monkeypatch):
+    open_gallery(kept)
+    last_look, readers = copies._look_at, []
+
+    def meanwhile(fresh: Path) -> copies.Copied:
+        readers.append(connect_file(kept))
+        readers[0].execute("BEGIN")
+        readers[0].execute("SELECT * FROM meta").fetchall()
+        return last_look(fresh)
+
+    def too_long() -> float:
+        began = time.monotonic()
+        with pytest.raises(GalleryUnusable, match="another process has it open"):
+            backup(path, kept)
+        return time.monotonic() - began
+
+    monkeypatch.setattr(copies, "_look_at", meanwhile)
+    monkeypatch.setattr("facerec.gallery.alone.BUSY_SECONDS", 1.5)
+    ended, seconds = child(too_long)
+    assert ended == 0 and float(seconds) >= 1.5
 
 
 def test_what_cannot_be_written_is_said_at_once(gallery, path, kept, monkeypatch):

@@ -147,7 +147,7 @@ def built(spec: str, embeddings: Float32) -> Any:
     try:
         fill(index, embeddings)
     except RuntimeError as error:
-        raise TooFewTemplates(f"{len(embeddings)} templates are too few for {factory!r}{_why(error)}") from error
+        raise TooFewTemplates(f"{len(embeddings)} rows are too few for {factory!r}{_why(error)}") from error
     if settings:
         tune(index, settings)
     return index

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facerec.errors import InvalidInput
+from facerec.errors import InvalidInput, TooFewTemplates
 from facerec.gallery.factory_index import FactoryIndex
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import Index, build_index
@@ -43,6 +43,7 @@ class Measured:
     """One kind of index on one gallery.
 
     spec          its name
+    templates     rows searched beside the probes: one a subject where its templates are fused
     recall        recall@1, 0..1, over `probes` searches
     fnir          with it, and `fnir_exact` without approximation, over `mated` searches; None where there are none
     milliseconds  of a search for one probe, and `exact_milliseconds`: medians, taken in turn
@@ -104,7 +105,7 @@ def without(stored: StoredEmbeddings, out: np.ndarray) -> StoredEmbeddings:
 def measure(on: Trial, specs: Sequence[str], progress: Progress = silent) -> Iterator[Measured]:
     """Each kind of index on one trial; those that differ in their settings only share one that is built once.
 
-    Raises InvalidInput for a name that faiss does not know.
+    Raises InvalidInput for a name that faiss does not know, and TooFewTemplates.
     """
     factory, index, seconds = None, None, 0.0
     for number, spec in enumerate(specs):
@@ -112,12 +113,20 @@ def measure(on: Trial, specs: Sequence[str], progress: Progress = silent) -> Ite
         name, _, settings = spec.partition(";")
         if index is None or name != factory:
             started = time.perf_counter()
-            index = FactoryIndex(on.searched.template_ids, on.searched.rows, name)
+            index = _built(on, name)
             factory, seconds = name, time.perf_counter() - started
         if settings:
             index.tune(settings)
         yield _measured(on, spec, index, seconds)
     progress(len(specs), len(specs))
+
+
+def _built(on: Trial, factory: str) -> FactoryIndex:
+    try:
+        return FactoryIndex(on.searched.template_ids, on.searched.rows, factory)
+    except TooFewTemplates as error:
+        counted = "one a subject unless --templates each, less what was taken out to measure"
+        raise TooFewTemplates(f"{error} ({counted})") from error
 
 
 def _measured(on: Trial, spec: str, index: Index, seconds: float) -> Measured:

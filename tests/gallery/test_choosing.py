@@ -45,7 +45,7 @@ def test_what_cannot_be_built_or_is_stopped_on_the_way_is_never_in_use(people, s
 
 
 @pytest.mark.parametrize("kind, error, words", [
-    ("IVF39,Flat", TooFewTemplates, "^36 templates are too few for 'IVF39,Flat'"),
+    ("IVF39,Flat", TooFewTemplates, r"^36 rows are too few for 'IVF39,Flat'.* \(one a subject unless --templates"),
     ("nonsense", InvalidInput, "could not parse"), ("half", InvalidInput, "for GPUs"),
 ])  # fmt: skip
 def test_what_a_gallery_cannot_be_searched_by_is_not_chosen(people, searches, kind, error, words):

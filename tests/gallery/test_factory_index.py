@@ -62,8 +62,8 @@ def test_a_name_that_faiss_makes_nothing_of_is_refused(spec):
 @pytest.mark.parametrize(
     "spec, too_few", [("IVF8,Flat", 7), ("SQ8", 0), ("PCA32,Flat", 31), ("IVF8,PQ16x4;nprobe=2", 15)]
 )
-def test_of_too_few_an_index_is_exact_and_that_is_said(caplog, spec, too_few):
-    with pytest.raises(TooFewTemplates, match=f"^{too_few} templates are too few for"):
+def test_of_too_few_an_index_is_exact_and_that_is_logged(caplog, spec, too_few):
+    with pytest.raises(TooFewTemplates, match=f"^{too_few} rows are too few for"):
         FactoryIndex(IDS[:too_few], ROWS[:too_few], spec)
     with caplog.at_level(logging.INFO):
         found = Factory(spec)(IDS[:too_few], ROWS[:too_few]).search(PROBES, 3)
@@ -93,7 +93,7 @@ def test_faiss_prints_nothing_about_few(capfd, spec, count):
     ("nonsense", "faiss makes no index 'nonsense': could not parse index string nonsense"),
     ("LSH", "faiss makes no index 'LSH'"),
     ("IMI2x4,Flat", "faiss makes no index 'IMI2x4,Flat': MultiIndex not implemented for inner prod search"),
-    ("IVF9999,Flat", "500 templates are too few for 'IVF9999,Flat': Number of training points"),
+    ("IVF9999,Flat", "500 rows are too few for 'IVF9999,Flat': Number of training points"),
 ])  # fmt: skip
 def test_what_faiss_says_comes_without_the_places_in_its_source(spec, words):
     with pytest.raises(InvalidInput) as refused:

@@ -122,7 +122,7 @@ class Factory:
 
 
 def exact_of_too_few(build: Callable[[Int64, Float32], Index], ids: Int64, rows: Float32) -> Index:
-    """What `build` makes of ids (N,) and rows (N, 128); where those are too few, exact search, which is said."""
+    """What `build` makes of ids (N,) and rows (N, 128); where those are too few, exact search, which is logged."""
     try:
         return build(ids, rows)
     except TooFewTemplates as error:

@@ -55,9 +55,9 @@ wrong answer; memory grew to {memory_at_most_times:.2f} of what it was. Of {inde
 index {indexes_accepted} were accepted and {indexes_wrong} led to a wrong answer. Of {pool_searches:,} searches by four
 threads while a fifth changed the gallery {pool_wrong} were answered wrongly.
 
-Runs before this one stopped at two findings, which are repaired since: a half-written snapshot was left beside a
-gallery in which nobody was enrolled any more, and a search failed when so many had left that faiss makes no index of
-the rest.
+Two faults that such rounds have found have tests of their own since: a half-written snapshot that was left beside a
+gallery in which nobody was enrolled any more, and a search that failed when so many had left that faiss makes no index
+of the rest.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,8 @@ from facerec.cli.answers import FOUND, NO_ANSWER, answering, counted, note, say
 from facerec.cli.progress import bar
 
 if TYPE_CHECKING:
-    from facerec.recognition import Enrollment, Recognizer
+    from facerec.recognition import Enrollment
     from facerec.recognition.enrollment import Sample
-    from facerec.recognition.looking import Looker
 
 force = click.option(
     "--force", is_flag=True,
@@ -54,7 +53,7 @@ def enroll(
     samples = samples_of(folder) if folder is not None else []
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     if folder is not None:
-        return enroll_folder(recognizer, samples, force, as_json)
+        return report(bar(recognizer.enroll_all(samples, force=force), len(samples), "enrolling"), as_json)
     subject, *pictures = subject_and_pictures
     return report(recognizer.enroll(subject, pictures, force), as_json)
 
@@ -72,6 +71,10 @@ def enroll(
     "--manifest", type=options.pictures, metavar="FILE",
     help="Also write which picture gave which embedding, as digests; see `facerec gallery manifest`.",
 )  # fmt: skip
+@click.option(
+    "--look-again", is_flag=True,
+    help="Also at pictures that an earlier run refused by the looks of those enrolled then (conflict, unlike_others).",
+)  # fmt: skip
 @options.gallery
 @options.detector
 @options.encoder_of_gallery
@@ -79,15 +82,16 @@ def enroll(
 @force
 @answering
 def precompute(
-    folder: Path, workers: int, engine: str, device: str, manifest: Path | None, gallery: str | None, detector: str,
-    encoder: str | None, face: str, force: bool, as_json: bool,
+    folder: Path, workers: int, engine: str, device: str, manifest: Path | None, look_again: bool, gallery: str | None,
+    detector: str, encoder: str | None, face: str, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Make or complete a gallery from DIR, which holds one folder per subject, in batches.
 
     Stop it whenever you like: the next run passes over what is done, and a run after the last does nothing. Pictures
-    that were refused are listed with the reason, and not looked at again.
+    that were refused are listed with the reason, and not looked at again unless told to.
     """
     from facerec import runtime
+    from facerec.recognition.enrollment import BY_OTHERS
     from facerec.recognition.looking import Recipe, looker_for, useful
     from facerec.recognition.manifest import require_target, write_manifest
 
@@ -103,7 +107,10 @@ def precompute(
     recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)
     looker = looker_for(recognizer.pipeline, recipe, useful(workers, len(samples)), device, engine)
     try:
-        status = enroll_folder(recognizer, samples, force, as_json, looker)
+        enrolling = recognizer.enroll_all(
+            samples, force=force, looker=looker, look_again=BY_OTHERS if look_again else ()
+        )
+        status = report(bar(enrolling, len(samples), "enrolling"), as_json)
     finally:
         looker.close()
     if manifest:
@@ -121,14 +128,6 @@ def samples_of(folder: Path) -> list[Sample]:
     if left := passed_over(folder, {subject for subject, _ in samples}):
         note(f"of {folder} is passed over: {', '.join(f'{what} ({count})' for what, count in left)}")
     return samples
-
-
-def enroll_folder(
-    recognizer: Recognizer, samples: Sequence[Sample], force: bool, as_json: bool, looker: Looker | None = None
-) -> int:
-    """Enroll what a folder holds, with a progress bar."""
-    enrolling = recognizer.enroll_all(samples, force=force, looker=looker)
-    return report(bar(enrolling, len(samples), "enrolling"), as_json)
 
 
 def report(enrollments: Iterable[Enrollment], as_json: bool) -> int:

@@ -38,7 +38,10 @@ BY_OTHERS = frozenset({Conflict.code, UnlikeOthers.code})
 """Refusals that depend on who else is enrolled."""
 
 EARLIER = "refused by an earlier run with this detector, --face and limits of quality; nothing new was looked at"
-AGAIN = "refused by an earlier run, by the looks of those enrolled then; `facerec enroll NAME PHOTO` looks again"
+AGAIN = (
+    "refused by an earlier run, by the looks of those enrolled then: `facerec precompute DIR --look-again` and "
+    "`facerec enroll NAME PHOTO` look again"
+)
 
 Sample = tuple[str, Source]
 """A subject and a picture of theirs."""

@@ -166,25 +166,20 @@ class Recognizer:
 
         As `enroll_all`, but a picture that was refused by the looks of those enrolled then is looked at again.
         """
-        samples = ((subject, picture) for picture in pictures)
-        return self._enrolled(samples, None, force, None, BY_OTHERS)
+        return self.enroll_all(((subject, picture) for picture in pictures), force=force, look_again=BY_OTHERS)
 
     def enroll_all(
-        self, samples: Iterable[Sample], batch: int | None = None, force: bool = False, looker: Looker | None = None
-    ) -> Iterator[Enrollment]:
+        self, samples: Iterable[Sample], batch: int | None = None, force: bool = False, looker: Looker | None = None,
+        look_again: Collection[str] = (),
+    ) -> Iterator[Enrollment]:  # fmt: skip
         """Enroll (subject, picture) after (subject, picture), a batch a transaction: by default the looker's.
 
         What was enrolled or refused before is passed over quickly, so a run that was stopped is gone on with by
         starting it again. A face too small or too blurred, one that looks like somebody else who is enrolled, and one
         that does not look like its subject's others are refused, unless `force`. `looker` looks at the pictures, in
-        place of this process: see `facerec.recognition.looking`.
+        place of this process: see `facerec.recognition.looking`. What was refused before with an outcome that is in
+        `look_again` is not passed over.
         """
-        return self._enrolled(samples, batch, force, looker)
-
-    def _enrolled(
-        self, samples: Iterable[Sample], batch: int | None, force: bool, looker: Looker | None,
-        look_again: Collection[str] = (),
-    ) -> Iterator[Enrollment]:  # fmt: skip
         if self.gallery.operating_point(self.encoder) is None:
             self.gallery.save_operating_point(self.points.at_fmr(FMR))
         gate = None if force else Gate()

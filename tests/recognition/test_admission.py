@@ -17,6 +17,7 @@ from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file
 from facerec.gallery.results import Calibration
 from facerec.recognition.admission import Admission
+from facerec.recognition.enrollment import BY_OTHERS
 from facerec.records import Faces, Quality, Template, unit
 from tests import fakes
 from tests.fakes import ANNA, BERT, CARL, picture
@@ -165,3 +166,14 @@ def test_verdicts_do_not_depend_on_how_faces_are_divided_into_batches(tmp_path: 
         outcomes.append(verdicts)
     assert outcomes[0] == outcomes[1] == outcomes[2] == outcomes[3]
     assert {"conflict", "unlike_others", None} <= set(outcomes[0])
+
+
+def test_a_conflict_is_remembered_by_a_folder_s_runs_until_told_to_look_again(tmp_path: Path) -> None:
+    known = recognizer(tmp_path, {DORA: (ANNA, 0.7)})
+    assert outcomes(known.enroll_all([("Anna", picture(ANNA)), ("Dora", picture(DORA))])) == ["enrolled", "conflict"]
+    known.gallery.remove("Anna")
+    (again,) = known.enroll_all([("Dora", picture(DORA))])
+    assert again.outcome == "conflict" and "--look-again" in again.reason
+    assert outcomes(known.enroll_all([("Dora", picture(DORA))], look_again=BY_OTHERS)) == ["enrolled"]
+    known.gallery.remove("Dora")  # and with her what was refused in her name
+    assert outcomes(known.enroll_all([("Dora", picture(DORA))])) == ["enrolled"]

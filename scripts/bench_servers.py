@@ -241,7 +241,7 @@ def page(result: dict) -> str:
         "on that PostgreSQL and compared again with its embeddings, as `identify` does it; one thread everywhere.",
         "Recall is the share of the exact answer that was found.",
         "",
-        f"Load {result['load_start']} at the start and {result['load_end']} at the end, on {result['cores']} cores, the benchmark's own;",
+        f"Load {result['load_start']} at the start and {result['load_end']} at the end, on {result['cores']} cores;",
         f"{result['minutes']} minutes in all. Where it is far above the cores, an engine in a process of its own",
         "(PostgreSQL) waits for its turn at every question, and the times say more about that than about searching;",
         "recall and bytes do not depend on it.",

@@ -105,7 +105,8 @@ def precompute(
     runtime.use(device=device)
     recognizer = options.recognizer(gallery, create=True, detector=detector, encoder=encoder, face=face)
     recipe = Recipe(detector, encoder or options.encoder_for(recognizer.gallery, None), face)
-    looker = looker_for(recognizer.pipeline, recipe, useful(workers, len(samples)), device, engine)
+    workers = useful(workers, len(samples), device)
+    looker = looker_for(recognizer.pipeline, recipe, workers, device, engine)
     try:
         enrolling = recognizer.enroll_all(
             samples, force=force, looker=looker, look_again=BY_OTHERS if look_again else ()

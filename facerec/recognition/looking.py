@@ -251,13 +251,18 @@ def looker_for(
     return DecodingWorkers(here, workers) if device == "cuda" else Workers(recipe, workers)
 
 
-def useful(workers: int, pictures: int) -> int:
-    """Workers, but no more than there are batches: others would begin, which takes a second of each, for nothing.
+def useful(workers: int, pictures: int, device: str = "cpu") -> int:
+    """Workers, but no more than have something to do: others would begin, which takes a second of each, for nothing.
+
+    Whole batches are handed out, but on a GPU, for which pictures are decoded one by one.
 
     >>> useful(8, 40), useful(8, 0), useful(2, 1000)
     (2, 1, 2)
+    >>> useful(8, 40, "cuda"), useful(8, 3, "cuda")
+    (8, 3)
     """
-    return min(workers, max(-(-pictures // BATCH), 1))
+    at_once = 1 if device == "cuda" else BATCH
+    return min(workers, max(-(-pictures // at_once), 1))
 
 
 def pool(count: int, recipe: Recipe | None) -> ProcessPoolExecutor:

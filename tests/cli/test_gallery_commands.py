@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facerec import images
+from facerec import images, runtime
 from facerec.recognition import looking
 from tests.cli.conftest import Photos
 
@@ -62,6 +62,25 @@ def test_no_more_workers_begin_than_there_are_batches(facerec, photos: Photos, t
     shutil.copy(photos.portrait, tmp_path / "people" / "Eileen")
     monkeypatch.setattr(looking, "pool", lambda *_: pytest.fail("one picture needs no process"))
     assert facerec("precompute", tmp_path / "people", "--workers", 8).status == 0
+
+
+@pytest.mark.parametrize("device, begun", [("cpu", 1), ("cuda", 2)])
+def test_workers_that_decode_for_a_gpu_share_a_batch(
+    facerec, photos: Photos, tmp_path: Path, monkeypatch, device: str, begun: int
+) -> None:
+    (tmp_path / "people" / "Eileen").mkdir(parents=True)
+    for photo in (photos.portrait, photos.take):
+        shutil.copy(photo, tmp_path / "people" / "Eileen")
+    asked: list[int] = []
+
+    def here(pipeline, recipe, workers, device, engine):
+        asked.append(workers)
+        return looking.Here(pipeline, recipe.face)
+
+    monkeypatch.setattr(looking, "looker_for", here)
+    monkeypatch.setattr(runtime, "use", lambda **_: None)
+    assert facerec("precompute", tmp_path / "people", "--workers", 8, "--device", device).status == 0
+    assert asked == [begun]
 
 
 def test_what_is_mistyped_makes_no_gallery_and_no_folder_and_is_said_before_any_picture_is_looked_at(

@@ -185,6 +185,10 @@ def require_file(path: Path, otherwise: str = "there is no gallery; enroll someb
     """Raise GalleryUnusable unless this is a file, or a link to one: a pipe or a device is never opened."""
     try:
         mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.parent.is_dir() or path.parent == data_folder():
+            raise GalleryUnusable(f"{path}: {error.strerror}: {otherwise}") from error
+        raise GalleryUnusable(f"there is no folder {path.parent}: correct its name") from error
     except OSError as error:
         raise GalleryUnusable(f"{path}: {error.strerror}: {otherwise}") from error
     if not stat.S_ISREG(mode):

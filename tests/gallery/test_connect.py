@@ -167,6 +167,16 @@ def test_no_gallery_is_made_where_none_was_asked_for(path):
     assert path.stat().st_size == 0
 
 
+def test_a_folder_that_is_not_there_is_said_before_anybody_is_told_to_enroll(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "typo", tmp_path / "file"):
+        with pytest.raises(GalleryUnusable, match=f"^there is no folder {folder}: "):
+            open_gallery(folder / "gallery.db", create=False)
+    monkeypatch.setattr(connect, "data_folder", lambda: tmp_path / "made when needed")
+    with pytest.raises(GalleryUnusable, match="there is no gallery; enroll somebody"):
+        open_gallery(connect.data_folder() / "gallery.db", create=False)
+
+
 def test_only_a_plain_file_is_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

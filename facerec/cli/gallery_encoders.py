@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facerec.faces.encoder import Card
     from facerec.gallery.choosing import Searches
     from facerec.gallery.measured import Measured
+    from facerec.gallery.side_by_side import Lacking
     from facerec.gallery.store import Gallery
     from facerec.recognition.changed_decisions import Change, Comparison
     from facerec.recognition.re_embedding import Reembedding
@@ -61,8 +62,8 @@ def migrate(
     if pictures and not pictures.is_dir():
         raise click.UsageError(f"--pictures: {pictures} is no folder")
     opened = options.existing_gallery(gallery)
-    with reembedding(opened, encoder, pictures, workers, device, detector) as work:
-        outcomes = embed_all(work, as_json)
+    with reembedding(opened, encoder, pictures, workers, device, detector) as (work, faces):
+        outcomes = embed_all(work, faces, as_json)
     left = say_sums(opened, encoder, outcomes, as_json)
     return NO_ANSWER if left else FOUND
 
@@ -70,25 +71,26 @@ def migrate(
 @contextmanager
 def reembedding(
     opened: Gallery, encoder: str, pictures: Path | None, workers: int, device: str, detector: str
-) -> Iterator[Reembedding]:
-    """The work as the options describe it; its workers end with the block."""
+) -> Iterator[tuple[Reembedding, Sequence[Lacking]]]:
+    """The work as the options describe it, and the faces that it is to be done for; its workers end with the block."""
     from facerec import runtime
     from facerec.recognition import Recognizer
-    from facerec.recognition.looking import Recipe, looker_for
+    from facerec.recognition.looking import Recipe, looker_for, useful
     from facerec.recognition.re_embedding import Album, Reembedding
 
     runtime.use(device=device)
     recognizer = Recognizer.open(opened, detector=detector, encoder=encoder)
     recipe = Recipe(detector, encoder, recognizer.face)
+    faces = opened.faces_lacking(recognizer.encoder)
+    workers = useful(workers, len(faces), device)
     with closing(looker_for(recognizer.pipeline, recipe, workers, device)) as looker:
-        yield Reembedding(opened, recognizer.encoder, looker, Album(pictures))
+        yield Reembedding(opened, recognizer.encoder, looker, Album(pictures)), faces
 
 
-def embed_all(work: Reembedding, as_json: bool) -> Counted[str]:
-    """Do every face that lacks a template, and say which got none and why: outcome -> number."""
+def embed_all(work: Reembedding, faces: Sequence[Lacking], as_json: bool) -> Counted[str]:
+    """Do the faces that lack a template, and say which got none and why: outcome -> number."""
     from facerec.recognition.re_embedding import EMBEDDED
 
-    faces = work.lacking()
     outcomes: Counted[str] = Counted()
     with Counter("embedding", seconds_between_lines=60) as progress:
         for one in work.run(faces):

@@ -14,6 +14,7 @@ from facerec.gallery import choosing, factory_index, keeping, open_gallery, snap
 from facerec.gallery.fusion import fused
 from facerec.gallery.kinds import index_builder
 from facerec.gallery.searcher import Searcher
+from facerec.recognition import looking
 from facerec.recognition.encoder_in_use import switch_to
 from facerec.records import Candidates
 from tests.gallery.conftest import template_of
@@ -44,7 +45,8 @@ def other(tmp_path):
     return folder
 
 
-def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, photos, tmp_path):
+def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(looking, "useful", lambda workers, *_: workers)  # although one face is left for two of them
     assert facerec("precompute", people, "--manifest", people / "made.jsonl").status == 0
     assert facerec("gallery", "manifest", people / "made.jsonl", "--compare").status == 0
     assert "gallery migrate --to" in facerec("gallery", "switch", "--to", other).err
@@ -67,6 +69,13 @@ def test_a_gallery_changes_its_encoder_and_goes_back(facerec, people, other, pho
     assert facerec("gallery", "index", "nonsense").status == 2  # two templates are too few to measure on
     assert facerec("gallery", "index", "--json").answers == [{"outcome": "index", "index": "exact", "schema": 1}]
     assert "could not parse" in facerec("identify", photos.portrait, "--index", "nonsense").err
+
+
+def test_no_more_workers_begin_than_there_are_batches_of_faces(facerec, people, other, monkeypatch):
+    assert facerec("precompute", people).status == 0
+    monkeypatch.setattr(looking, "pool", lambda *_: pytest.fail("two faces need no process"))
+    assert facerec("gallery", "migrate", "--to", other, "--workers", 8).status == 0
+    assert facerec("gallery", "migrate", "--to", other, "--workers", 8).status == 0  # nothing is left to do
 
 
 def test_pictures_that_were_enrolled_by_relative_paths_are_looked_for_where_that_was(

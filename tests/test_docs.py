@@ -41,7 +41,8 @@ def test_every_command_for_galleries_is_in_the_readme() -> None:
 
 def test_every_script_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    scripts = [path.name for path in (ROOT / "scripts").iterdir() if not path.suffix and path.name != "environment"]
+    files = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
+    scripts = [path.name for path in files if not path.suffix and path.name != "environment"]
     assert [name for name in scripts if f"scripts/{name}" not in readme] == []
 
 

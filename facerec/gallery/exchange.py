@@ -210,9 +210,6 @@ def _face(rows: list[Any], vault: Vault) -> dict[str, Any]:
     }
 
 
-BOUND_TO = ("uid", "image_sha256", "encoder")
-
-
 def bound_to(uid: str, image_sha256: str, encoder: str) -> str:
     """What an encrypted embedding of an export belongs to."""
     return f"facerec export.embedding 2|{uid}|{image_sha256}|{encoder}"

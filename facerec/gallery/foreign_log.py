@@ -129,12 +129,6 @@ def _of_the_log(log: BinaryIO, generation: int) -> Log:
     return Log(frozenset(databases), first, last, frozenset(marks))
 
 
-def metas(log: BinaryIO) -> Iterator[Meta]:
-    """The row of `meta` in each page of a log that holds it, in the order of writing; the log's leftovers excluded."""
-    for _, page in _pages(log):
-        yield from _metas_in(page)
-
-
 def _pages(log: BinaryIO) -> Iterator[tuple[bool, bytes]]:
     """Each page of a log in the order of writing, and whether it ends a transaction; the log's leftovers excluded.
 

@@ -14,8 +14,7 @@ from facerec.failpoint import failpoint
 from facerec.gallery.elsewhere import Named, Sizes
 from facerec.gallery.fusion import apart
 from facerec.gallery.index import build_index, search_subjects
-from facerec.gallery.keeping import kept_or_built
-from facerec.gallery.kept_index import KeptIndex
+from facerec.gallery.keeping import Keeper, kept_or_built
 from facerec.gallery.layered import Build, Layered
 from facerec.gallery.results import Changes, State, StoredEmbeddings
 from facerec.records import Float32, Int64
@@ -24,20 +23,14 @@ Combine = Callable[[StoredEmbeddings], StoredEmbeddings]
 """Templates as they are stored -> rows to search, one per subject at least, with the same names."""
 
 
-class Source(Protocol):
-    """What is searched: a `Gallery`, or in a test anything that answers these."""
+class Source(Keeper, Protocol):
+    """What is searched, and where indexes are kept: a `Gallery`, or in a test anything that answers these."""
 
     def state(self) -> State: ...
 
     def load(self, encoder: str) -> StoredEmbeddings: ...
 
     def changes(self, encoder: str, past: State) -> Changes: ...
-
-    def may_keep_index(self) -> bool: ...
-
-    def kept_index(self, encoder: str, kind: bytes) -> KeptIndex | None: ...
-
-    def keep_index(self, kept: KeptIndex) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +52,6 @@ class Searchable:
     index: Layered
     damaged: Int64
     missing: int
-
-    @property
-    def quarantined(self) -> int:
-        """Templates that were left out."""
-        return len(self.damaged)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -207,8 +195,8 @@ def require_templates(stored: StoredEmbeddings | Searchable, encoder: str) -> No
     """
     if len(stored):
         return
-    if stored.quarantined:
-        raise GalleryUnusable(f"all {stored.quarantined} templates are damaged: enroll their pictures again")
+    if len(stored.damaged):
+        raise GalleryUnusable(f"all {len(stored.damaged)} templates are damaged: enroll their pictures again")
     if stored.missing:
         raise EncoderMismatch(
             f"{stored.missing} faces are enrolled, none with a template of encoder {encoder[:12]}: embeddings of "

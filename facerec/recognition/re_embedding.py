@@ -76,10 +76,6 @@ class Reembedding:
     def __init__(self, gallery: Gallery, encoder: str, looker: Looker, album: Album | None = None):
         self._gallery, self._encoder, self._looker, self._album = gallery, encoder, looker, album or Album()
 
-    def lacking(self) -> Sequence[Lacking]:
-        """Faces that are still to be done."""
-        return self._gallery.faces_lacking(self._encoder)
-
     def run(self, faces: Sequence[Lacking], batch: int = 32) -> Iterator[Reembedded]:
         """Do face after face, a batch a transaction; yields what became of each once its batch is stored."""
         waiting = iter(faces)

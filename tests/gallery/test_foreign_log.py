@@ -13,7 +13,7 @@ import pytest
 from facerec.errors import GalleryUnusable
 from facerec.gallery import open_gallery
 from facerec.gallery.connect import connect_file
-from facerec.gallery.foreign_log import Meta, metas, require_own_log
+from facerec.gallery.foreign_log import Meta, _metas_in, _pages, require_own_log
 
 
 def log_of(path: Path) -> Path:
@@ -22,7 +22,7 @@ def log_of(path: Path) -> Path:
 
 def metas_of(path: Path) -> list[Meta]:
     with log_of(path).open("rb") as log:
-        return list(metas(log))
+        return [meta for _, page in _pages(log) for meta in _metas_in(page)]
 
 
 @contextmanager

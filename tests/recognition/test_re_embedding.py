@@ -41,7 +41,7 @@ def work(gallery, folder=None):
 
 def outcomes(gallery, folder=None):
     doing = work(gallery, folder)
-    return {one.subject: one.outcome for one in doing.run(doing.lacking(), batch=2)}
+    return {one.subject: one.outcome for one in doing.run(gallery.faces_lacking(OTHER), batch=2)}
 
 
 def test_every_face_gets_a_template_and_a_second_run_has_nothing_to_do(gallery):
@@ -50,7 +50,7 @@ def test_every_face_gets_a_template_and_a_second_run_has_nothing_to_do(gallery):
     new, old = gallery.embeddings(OTHER), gallery.embeddings(ENCODER)
     assert new.missing == 0 and new.names == old.names == before.names
     assert old.rows.tobytes() == before.rows.tobytes() == new.rows.tobytes()  # the fake embeds alike
-    assert outcomes(gallery) == {} and work(gallery).lacking() == ()
+    assert outcomes(gallery) == {} and gallery.faces_lacking(OTHER) == ()
     must_hold(gallery, [])
 
 
@@ -86,7 +86,7 @@ def test_a_face_that_is_not_found_at_its_place_any_more_is_said(gallery, album):
 
     looker = Here(replace(pipeline(Embed(OTHER)), detect=Elsewhere()), "only")
     doing = Reembedding(gallery, OTHER, looker)
-    (anna, *_) = doing.run(doing.lacking())
+    (anna, *_) = doing.run(gallery.faces_lacking(OTHER))
     assert anna.outcome == "face_not_found" and anna.reason.endswith(f"enrolled place of {album / 'Anna' / '1.png'}")
     assert gallery.embeddings(OTHER).missing == 3
 
@@ -104,7 +104,7 @@ def test_batches_are_stored_in_order_while_others_are_looked_at(gallery):
             return here.look(pictures)
 
     doing = Reembedding(gallery, OTHER, Ahead())
-    assert [one.subject for one in doing.run(doing.lacking(), batch=1)] == ["Anna", "Bert", "Carl"]
+    assert [one.subject for one in doing.run(gallery.faces_lacking(OTHER), batch=1)] == ["Anna", "Bert", "Carl"]
     assert stored == [0, 0, 1] and gallery.embeddings(OTHER).missing == 0
 
 
@@ -116,7 +116,7 @@ def both_pixels(path):
 
 def test_somebody_removed_meanwhile_does_not_come_back(gallery):
     doing = work(gallery)
-    faces = doing.lacking()
+    faces = gallery.faces_lacking(OTHER)
     gallery.forget("Bert")
     list(doing.run(faces))
     assert {one.name for one in gallery.subjects()} == {"Anna", "Carl"}
@@ -129,7 +129,7 @@ def test_f32_killed_in_the_middle_it_is_gone_on_with(gallery, place):
     def killed():
         failpoint.set_order(f"{place}:kill:2")
         doing = work(open_gallery(str(gallery)))
-        list(doing.run(doing.lacking(), batch=1))
+        list(doing.run(gallery.faces_lacking(OTHER), batch=1))
 
     child = os.fork()
     if child == 0:
@@ -145,7 +145,7 @@ def test_f32_killed_in_the_middle_it_is_gone_on_with(gallery, place):
 
 
 def test_embeddings_of_the_two_are_never_compared(gallery):
-    list(work(gallery).run(work(gallery).lacking()[:1]))
+    list(work(gallery).run(gallery.faces_lacking(OTHER)[:1]))
     (found,) = Searcher(gallery, OTHER).search(gallery.embeddings(ENCODER).rows[1:2], 5)
     assert [name for name, _ in found] == ["Anna"]  # the only one with a template of that encoder
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from facerec.errors import DamagedFile
 from facerec.faces import align
 from facerec.faces.detector import Detector
-from facerec.geometry import iou
 from facerec.learning.datasets import SIDE
 from facerec.records import Faces, Float32
 from facerec.replacing import replacing
@@ -124,12 +123,3 @@ def _of_cell(faces: Faces, origin: Float32) -> tuple[Float32, Float32] | None:
         return None
     best = near[0]
     return faces.boxes[best] - np.tile(origin, 2), landmarks[best]
-
-
-def same_face(first: Faces, second: Faces) -> NDArray[np.int64]:
-    """Pairs (M, 2) of rows of two detectors' faces that are the same face: landmarks agree, boxes overlap by 0.3."""
-    if not len(first) or not len(second):
-        return np.zeros((0, 2), np.int64)
-    apart = np.linalg.norm(first.landmarks[:, None] - second.landmarks[None], axis=3).mean(axis=2)
-    alike = (apart < AGREEING * eye_distance(first.landmarks)[:, None]) & (iou(first.boxes, second.boxes) > 0.3)
-    return np.argwhere(alike)
